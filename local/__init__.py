@@ -1,0 +1,1 @@
+"""The embedded world for one machine; never deployed."""
