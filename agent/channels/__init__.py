@@ -1,0 +1,1 @@
+"""Wire forms of requests and answers. A channel translates; it decides nothing."""

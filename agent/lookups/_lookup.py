@@ -1,0 +1,45 @@
+"""What it is to be a lookup: one read-only question, put to Graph as a named person.
+
+A lookup picks the few facts it needs and drops the rest: names and descriptions that other people
+wrote go no further than display text.
+"""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from pydantic import JsonValue
+
+from agent.domain import Frozen, GroupId, PersonId, ResourceName
+from agent.ports import M365
+
+
+class Question(Frozen):
+    """What a lookup is asked about."""
+
+    person: PersonId
+    group: GroupId | None = None
+    name: ResourceName | None = None
+
+
+class Lookup(ABC):
+    """One read-only question. `as_sponsor`: an employee's own token cannot read this."""
+
+    name: ClassVar[str]
+    source: ClassVar[str]
+    scopes: ClassVar[frozenset[str]]
+    as_sponsor: ClassVar[bool] = False
+
+    @abstractmethod
+    def about(self, question: Question) -> str:
+        """Return the id or the name this answer will be filed under."""
+
+    @abstractmethod
+    async def ask(self, m365: M365, question: Question) -> JsonValue:
+        """Return what was seen; raises the faults of `M365.read`."""
+
+
+def needed(value: GroupId | None) -> GroupId:
+    """Return the group a question must name; asking without one is a programming error."""
+    if value is None:
+        raise ValueError("this lookup is about a group, and the question names none")
+    return value

@@ -1,0 +1,55 @@
+"""Did this person have the access before, and who took it away when?
+
+Source: Graph directoryaudit-list (`targetResources/any(...)`, 30 days with P1). Delegated reading
+needs Reports Reader or Security Reader: read as a sponsor.
+"""
+
+from typing import Any, ClassVar
+
+from pydantic import JsonValue
+
+from agent.lookups._lookup import Lookup, Question, needed
+from agent.ports import M365
+
+_CHANGES = {"Add member to group": "added", "Remove member from group": "removed"}
+
+
+class History(Lookup):
+    """The latest membership changes of this person in this group, newest first, at most five."""
+
+    name: ClassVar = "history"
+    source: ClassVar = "GET /auditLogs/directoryAudits"
+    scopes: ClassVar = frozenset({"AuditLog.Read.All"})
+    as_sponsor: ClassVar = True
+
+    def about(self, question: Question) -> str:
+        return needed(question.group)
+
+    async def ask(self, m365: M365, question: Question) -> JsonValue:
+        group = needed(question.group)
+        about_person = f"targetResources/any(t:t/id eq '{question.person}')"
+        found = await m365.read_all(
+            "auditLogs", "directoryAudits", query={"$filter": about_person, "$top": "100"}
+        )
+        changes: list[JsonValue] = [
+            {"what": _CHANGES[item["activityDisplayName"]], "at": item["activityDateTime"]}
+            for item in sorted(found, key=_when, reverse=True)
+            if item.get("activityDisplayName") in _CHANGES and _names(item, group)
+        ]
+        return {"changes": changes[:5]}
+
+
+def _when(item: dict[str, Any]) -> str:
+    return str(item.get("activityDateTime"))
+
+
+def _names(item: dict[str, Any], group: str) -> bool:
+    """Whether a log entry is about this group: by target, or by the property that names it."""
+    for target in item.get("targetResources") or ():
+        if str(target.get("id")).lower() == group:
+            return True
+        for changed in target.get("modifiedProperties") or ():
+            values = f"{changed.get('newValue')}{changed.get('oldValue')}".lower()
+            if changed.get("displayName") == "Group.ObjectID" and group in values:
+                return True
+    return False

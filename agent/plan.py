@@ -1,0 +1,196 @@
+"""From an intent and what was found to ordered, conditional steps, each with its undo.
+
+Rules
+- a name becomes a target only by a unique exact match; anything else is a question;
+- what is already so is no step: each step says the state it wants, and is skipped when it holds;
+- a plan is refused before its first change when policy forbids a step, or its undo;
+- the forecast here is for people: execution decides again on fresh facts.
+
+Never here: I/O, authority.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from agent.actions import Action, AddGroupMember, RemoveGroupMember
+from agent.approve import impossible, needs_of
+from agent.domain import (
+    Classification,
+    Frozen,
+    GroupId,
+    Intent,
+    PersonId,
+    Plan,
+    Refusal,
+    Request,
+    ResourceName,
+    Step,
+    StepId,
+    TargetFacts,
+)
+from agent.facts import Moment, Notes, owners_of, query_facts
+from policy.decide import Decision, RuleSet, decide
+from policy.facts import fold
+from policy.query import Query
+
+
+class Question(Frozen):
+    """What has to be asked back, and the choices that would answer it."""
+
+    text: str
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Everything a plan is made from."""
+
+    request: Request
+    intent: Intent
+    notes: Notes
+    classes: Mapping[str, Classification]
+    rules: RuleSet
+    now: datetime
+
+
+def resolve(intent: Intent, notes: Notes) -> tuple[GroupId, ...] | Question:
+    """Return the groups an intent is about, each by unique exact match, or what to ask back."""
+    groups: list[GroupId] = list(intent.group_ids)
+    for named in intent.resources:
+        match = _match(named, notes)
+        if isinstance(match, Question):
+            return match
+        if match not in groups:
+            groups.append(match)
+    return tuple(groups)
+
+
+def _match(named: ResourceName, notes: Notes) -> GroupId | Question:
+    found = notes.field("resource", named.name, "groups")
+    if not isinstance(found, list):
+        return Question(
+            text=f"I could not look up `{named.name}` just now. Please try again later."
+        )
+    groups = [g for g in found if isinstance(g, dict)]
+    if named.kind in ("site", "team"):
+        groups = [g for g in groups if g.get("unified")]
+    exact = [g for g in groups if fold(str(g.get("display"))) == fold(named.name)]
+    if len(exact) == 1:
+        return GroupId(str(exact[0]["id"]))
+    if exact:
+        return Question(
+            text=f"There is more than one `{named.name}`. Please ask its owner which one you need."
+        )
+    near = tuple(sorted({str(g.get("display")) for g in groups}))[:6]
+    if near:
+        return Question(text=f"I found no `{named.name}`. Did you mean one of these?", choices=near)
+    return Question(text=f"I found nothing called `{named.name}`. What exactly is it called?")
+
+
+def actions_for(intent: Intent, groups: Sequence[GroupId], subject: PersonId) -> list[Action[Any]]:
+    """Return the change each group needs."""
+    if intent.operation == "remove":
+        return [RemoveGroupMember(user=subject, group=group) for group in groups]
+    return [AddGroupMember(user=subject, group=group) for group in groups]
+
+
+def plan(scene: Scene, actions: Sequence[Action[Any]]) -> Plan | Refusal:
+    """Return the steps still needed, or the refusal that stops them all before the first change."""
+    steps: list[Step] = []
+    open_actions = [a for a in actions if not _already(a, scene.notes)]
+    for number, action in enumerate(open_actions, 1):
+        step = _step(scene, action, StepId(f"s{number}"), len(open_actions))
+        if isinstance(step, Refusal):
+            return step
+        steps.append(step)
+    return Plan(steps=tuple(steps))
+
+
+def _already(action: Action[Any], notes: Notes) -> bool:
+    """Whether the world already is as the action would make it."""
+    seen = notes.seen("membership", action.target)
+    return seen is not None and action.holds(seen)
+
+
+def _step(scene: Scene, action: Action[Any], step: StepId, bulk: int) -> Step | Refusal:
+    if refusal := unchangeable(scene.notes, action.target):
+        return refusal
+    forecast = decide_on(scene, action, Moment(now=scene.now, bulk_count=bulk))
+    if forecast.effect == "deny":
+        return denied(forecast)
+    undo = action.undo(scene.notes.seen("membership", action.target))
+    undo_forecast = None
+    if isinstance(undo, Action):
+        moment = Moment(now=scene.now, bulk_count=bulk, undo=True)
+        undo_forecast = decide_on(scene, undo, moment)
+        if undo_forecast.effect == "deny":
+            return denied(undo_forecast, code="undo_denied")
+    if refusal := impossible(forecast.obligations, scene.request, scene.now):
+        return refusal
+    needs = needs_of(
+        forecast,
+        scene.request,
+        step,
+        action.digest,
+        owners_of(scene.notes, action.target),
+        action.subject,
+        scene.now,
+    )
+    if isinstance(needs, Refusal):
+        return needs
+    name = display_name(scene.notes, action.target)
+    return Step(
+        id=step,
+        action=action.spec,
+        digest=action.digest,
+        target=TargetFacts(type="group", id=action.target, name=name),
+        reversible=isinstance(undo, Action),
+        summary=action.describe(_shown(scene.notes, action.subject), name),
+        forecast=forecast,
+        undo_forecast=undo_forecast,
+        approvals=needs,
+    )
+
+
+def decide_on(scene: Scene, action: Action[Any], moment: Moment) -> Decision:
+    """Put one change to policy, on the facts of this scene."""
+    facts = query_facts(action, scene.request, scene.notes, scene.classes, moment)
+    return decide(scene.rules, Query.of(facts))
+
+
+def denied(decision: Decision, code: str = "denied") -> Refusal:
+    """Return a policy denial as a refusal that names the layer and what would help."""
+    layer = next((r for r in decision.layers if r.result != "permit"), None)
+    rules = ", ".join(layer.denied_by) if layer and layer.denied_by else "no rule permits it"
+    return Refusal(
+        code=code,
+        for_user=" ".join(p for p in (decision.reason, decision.remedy) if p),
+        for_admin=f"layer {layer.layer if layer else '?'}: {rules}",
+    )
+
+
+def unchangeable(notes: Notes, group: GroupId) -> Refusal | None:
+    """Return why nobody can change this group's members through Microsoft Graph, or None."""
+    facts = notes.group(group)
+    why = None
+    if facts.get("dynamic"):
+        why = "Its members are chosen by a rule, so nobody can be added by hand."
+    elif facts.get("synced"):
+        why = "It is managed on premises and cannot be changed from here."
+    elif facts.get("mail_only"):
+        why = "It is a mail list, which is managed in Exchange."
+    if why is None:
+        return None
+    return Refusal(code="unchangeable", for_user=why, for_admin=f"group {group}: {why}")
+
+
+def _shown(notes: Notes, person: PersonId) -> str:
+    """Return how a person is shown: their display name is text for people, never compared."""
+    return str(notes.field("person", person, "display") or person)
+
+
+def display_name(notes: Notes, group: GroupId) -> str:
+    """Return a group's display name: text to show, never to compare."""
+    return str(notes.group(group).get("display") or group)

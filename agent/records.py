@@ -1,0 +1,99 @@
+"""What is stored, as values: request records, step claims, pending approvals, audit records.
+
+Shapes only; `agent.adapters` decides rows and columns, `agent.audit` chains and verifies.
+"""
+
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, Field, JsonValue
+
+from agent.domain import (
+    Answer,
+    ApprovalNeed,
+    Began,
+    Frozen,
+    PersonId,
+    Receipt,
+    Request,
+    RequestId,
+    Status,
+    StepId,
+    TargetFacts,
+    Work,
+)
+
+Phase = Literal[
+    "request",
+    "read",
+    "decision",
+    "approval_asked",
+    "approval",
+    "intent",
+    "outcome",
+    "compensate",
+    "escalate",
+    "answer",
+    "failure",
+    "config",
+]
+
+
+class RequestRecord(Frozen):
+    """A stored request: its ask, the work on it, and its end."""
+
+    request: Request
+    body_digest: str
+    status: Status
+    work: Work | None = None
+    answer: Answer | None = None
+    finished_at: AwareDatetime | None = None
+
+
+class Claim(Frozen):
+    """What earlier attempts at a step left behind."""
+
+    attempt: int
+    began: Began | None = None  # a change was about to be sent, or was sent, by an earlier attempt
+    receipt: Receipt | None = None
+
+
+class Pending(Frozen):
+    """One approval that was asked for."""
+
+    request: RequestId
+    step: StepId
+    digest: str
+    requester: PersonId
+    target: TargetFacts
+    summary: str
+    need: ApprovalNeed
+
+
+class Draft(Frozen):
+    """One audit record before it has a place in the chain: ids only, nothing personal."""
+
+    phase: Phase
+    at: AwareDatetime
+    request: RequestId | None = None
+    actor: PersonId | None = None
+    acted_as: dict[str, JsonValue] | None = None
+    step: str | None = None
+    action: dict[str, JsonValue] | None = None
+    target: dict[str, JsonValue] | None = None
+    digest: str | None = None
+    decision: dict[str, JsonValue] | None = None
+    reasoning: tuple[dict[str, JsonValue], ...] = ()
+    before: JsonValue = None
+    after: JsonValue = None
+    outcome: str | None = None
+    graph: dict[str, JsonValue] | None = None
+    detail: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class AuditRecord(Frozen):
+    """One link of the chain: `hash` covers the body and the hash of the link before."""
+
+    seq: int
+    body: dict[str, Any]
+    prev: str
+    hash: str

@@ -1,0 +1,90 @@
+"""As whom to read, and what the tenant says of its people and resources: gathered for a stage.
+
+Shared by assessment and execution, so that both see the world by the same rules.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+
+from agent.domain import (
+    Authority,
+    AuthorityMode,
+    Classification,
+    PersonId,
+    Request,
+    Secret,
+    Sponsorship,
+    Vote,
+)
+from agent.errors import SignInNeeded
+from agent.investigate import Readers
+from agent.lookups import LOOKUPS
+from agent.ports import M365, Tenant
+
+_LENT = tuple(kind.name for kind in LOOKUPS if kind.as_sponsor)
+
+
+def correlation(request: Request) -> str:
+    """Return the request's id as a GUID: every call to Microsoft carries it."""
+    r = request.id
+    return f"{r[:8]}-{r[8:12]}-{r[12:16]}-{r[16:20]}-{r[20:32]}"
+
+
+def readers(
+    tenant: Tenant, acting: M365, request: Request, sponsorships: Sequence[Sponsorship]
+) -> Readers:
+    """Return as whom each lookup is asked: the acting person, or whoever lends that lookup."""
+    lent: dict[str, M365] = {}
+    for name in _LENT:
+        for sponsorship in sponsorships:
+            if name in sponsorship.lookups and name not in lent:
+                lent[name] = tenant.tokens.sponsor(sponsorship, correlation(request))
+    return Readers(acting, lent)
+
+
+def as_requester(tenant: Tenant, request: Request, assertion: Secret | None) -> M365:
+    """Return Graph on behalf of the requester. Raises SignInNeeded when their sign-in is gone."""
+    if assertion is None:
+        raise SignInNeeded("sign_in_gone", f"the sign-in of {request.requester} is no longer kept")
+    return tenant.tokens.requester(request.requester, assertion, correlation(request))
+
+
+async def as_authority(
+    tenant: Tenant,
+    request: Request,
+    authority: Authority,
+    votes: Sequence[Vote],
+    sponsorships: Sequence[Sponsorship],
+) -> M365:
+    """Return Graph as the person whose token acts; never as anybody else (INVARIANT 4)."""
+    if authority.mode is AuthorityMode.REQUESTER:
+        return as_requester(tenant, request, await tenant.requests.assertion(request.id))
+    if authority.mode is AuthorityMode.APPROVER:
+        vote = next(v for v in votes if v.approver == authority.person)
+        assertion = await tenant.approvals.assertion(request.id, vote)
+        if assertion is None:
+            raise SignInNeeded("sign_in_gone", "the approver's sign-in is no longer kept")
+        return tenant.tokens.requester(authority.person, assertion, correlation(request))
+    lent = next((s for s in sponsorships if s.id == authority.sponsorship), None)
+    if lent is None:
+        raise SignInNeeded(
+            "sponsorship_gone", f"sponsorship {authority.sponsorship} stands no more"
+        )
+    return tenant.tokens.sponsor(lent, correlation(request))
+
+
+async def classes_of(
+    tenant: Tenant, people: Iterable[PersonId], targets: Iterable[str]
+) -> Mapping[str, Classification]:
+    """Return what the tenant's own classification says.
+
+    A person without a row carries no mark; a resource without a row is unclassified, which leaves
+    its tags Unknown: policy then denies.
+    """
+    persons, things = list(dict.fromkeys(people)), list(dict.fromkeys(targets))
+    found = await asyncio.gather(*(tenant.targets.classification(i) for i in [*persons, *things]))
+    classes = {c.id: c for c in found if c is not None}
+    for person in persons:
+        nothing = Classification(id=person, tags=frozenset(), department=None, privileged=False)
+        classes.setdefault(person, nothing)
+    return classes
