@@ -9,8 +9,8 @@ from typing import Any
 
 from agent import answer, assess, execute
 from agent.calls import ANSWER, ASSESS, EXECUTE, StepResult
-from agent.domain import TenantId
 from agent.ports import Tenant
+from agent.values import TenantId
 
 Open = Callable[[TenantId], Awaitable[Tenant]]
 

@@ -8,29 +8,30 @@ Rules
 - an event only wakes the run: it carries nothing, and the run reads the rows itself.
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from agent import approve
 from agent.calls import Ref
 from agent.chronicle import request_draft, vote_draft
-from agent.domain import (
-    Ask,
+from agent.domain import Ask, Refusal, Request, Status
+from agent.errors import StoreUnusable
+from agent.ports import Tenant
+from agent.receipts import Vote
+from agent.records import Pending, RequestRecord
+from agent.values import (
     Frozen,
     PersonId,
-    Refusal,
-    Request,
     RequestId,
     Secret,
-    Status,
     StepId,
-    Vote,
+    correlation,
     digest_of,
     fresh_id,
 )
-from agent.errors import StoreUnusable
-from agent.ports import Tenant
-from agent.records import Pending, RequestRecord
+
+GRACE_LOOKS, GRACE_PAUSE = 10, 0.2  # a start that takes longer than 2 s is taken for lost
 
 
 class Runs(Protocol):
@@ -85,9 +86,18 @@ async def admit(tenant: Tenant, runs: Runs, person: Person, ask: Ask, request: R
         return Admitted(verdict="new", record=record)
     if before.body_digest != body_digest or before.request.requester != person.id:
         return Admitted(verdict="conflict", record=before)
-    if not before.status.final and not await runs.known(ref):
+    if not before.status.final and not await _underway(runs, ref):
         await _begin(tenant, runs, ref, before)
     return Admitted(verdict="repeat", record=before)
+
+
+async def _underway(runs: Runs, ref: Ref) -> bool:
+    """Whether the run was started; the first of two calls at once is given time to start it."""
+    for _ in range(GRACE_LOOKS):
+        if await runs.known(ref):
+            return True
+        await asyncio.sleep(GRACE_PAUSE)
+    return False
 
 
 async def _begin(tenant: Tenant, runs: Runs, ref: Ref, record: RequestRecord) -> None:
@@ -192,9 +202,7 @@ async def _still_may(tenant: Tenant, person: Person, asked: Pending) -> bool:
     """Whether the approver still is what they were asked as, read now as themselves."""
     if asked.need.by != "resource_owner":
         raise StoreUnusable("unknown_approver", f"nobody knows how to check `{asked.need.by}`")
-    r = asked.request
-    correlation = f"{r[:8]}-{r[8:12]}-{r[12:16]}-{r[16:20]}-{r[20:32]}"
-    m365 = tenant.tokens.requester(person.id, person.assertion, correlation)
+    m365 = tenant.tokens.requester(person.id, person.assertion, correlation(asked.request))
     query = {"$select": "id"}
     owners = await m365.read_all("groups", asked.target.id, "owners", query=query)
     return person.id in {str(o["id"]).lower() for o in owners}

@@ -10,22 +10,12 @@ from datetime import UTC, datetime
 
 from agent.calls import Ended
 from agent.chronicle import answer_drafts
-from agent.domain import (
-    Answer,
-    Outcome,
-    PersonId,
-    Receipt,
-    Refusal,
-    RequestId,
-    Status,
-    Step,
-    StepId,
-    Ticket,
-    Work,
-)
+from agent.domain import Refusal, Status, Step, Work
 from agent.errors import StoreUnusable
 from agent.ports import Tenant
+from agent.receipts import Answer, Outcome, Receipt, Ticket
 from agent.records import RequestRecord
+from agent.values import PersonId, RequestId, StepId
 
 # A no of policy or of an approver is an answer; any other refusal needs a person to look.
 _PLAIN_NO = ("denied", "undo_denied", "rejected", "no_answer", "not_for_me", "unchangeable", "owed")
@@ -171,8 +161,8 @@ def tell(step: Step, done: Receipt | None, undo: Receipt | None) -> str:
     if done.ours and undo is not None:
         return f"{what}: done, and undoing it did not succeed; a person has to look.{why}"
     return {
-        Outcome.DONE: f"{what}: done, and I checked that it is so.",
-        Outcome.FOUND: f"{what}: it was already so; I changed nothing.",
+        Outcome.DONE: f"{step.achieved} I checked that it is so.",
+        Outcome.FOUND: f"{step.achieved} It was so already; I changed nothing.",
         Outcome.REFUSED: f"{what}: not done.{why}",
         Outcome.FAILED: f"{what}: it failed and nothing of it remains.{why}",
         Outcome.UNKNOWN: f"{what}: sent, but I cannot see whether it took effect.{why}",

@@ -13,17 +13,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from agent.domain import (
-    ApprovalNeed,
-    PersonId,
-    Refusal,
-    Request,
-    StepId,
-    Vote,
-    Wait,
-    digest_of,
-)
+from agent.domain import ApprovalNeed, Refusal, Request, Wait
+from agent.receipts import Vote
 from agent.records import Pending
+from agent.values import PersonId, StepId, digest_of
 from policy.decide import Decision
 from policy.obligations import Approval, Justify, Obligation, StepUp, duration
 

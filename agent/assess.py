@@ -12,19 +12,7 @@ from datetime import datetime, timedelta
 from agent.approve import wait_for
 from agent.calls import Outline, OutlineStep
 from agent.chronicle import asked_drafts, assessed_drafts
-from agent.domain import (
-    Asked,
-    Finding,
-    GroupId,
-    Intent,
-    Plan,
-    Refusal,
-    RequestId,
-    Status,
-    Wait,
-    Work,
-    digest_of,
-)
+from agent.domain import Asked, Finding, Intent, Plan, Refusal, Status, Wait, Work
 from agent.errors import Fault, StoreUnusable
 from agent.facts import Notes
 from agent.investigate import Readers, first_questions, group_questions, look
@@ -33,6 +21,7 @@ from agent.ports import Tenant
 from agent.records import RequestRecord
 from agent.scene import as_requester, classes_of, readers
 from agent.understand import understand
+from agent.values import GroupId, RequestId, digest_of
 
 REPLY_WITHIN = timedelta(hours=24)
 MOST_QUESTIONS = 3
@@ -85,6 +74,8 @@ async def _work_on(
         return _without_acting(record, intent, replies)
     first = await look(reading, tenant.clock, first_questions(request.requester, intent))
     resolved = resolve(intent, Notes(first))
+    if isinstance(resolved, Refusal):
+        return Work(intent=intent, findings=first, refusal=resolved)
     if isinstance(resolved, Question):
         return _ask(record, Work(intent=intent, findings=first), resolved, replies)
     return await _planned(tenant, record, reading, intent, first, resolved)
@@ -115,14 +106,10 @@ async def _planned(
         now=tenant.clock.now(),
     )
     planned = plan(scene, actions_for(intent, groups, subject))
-    refused = isinstance(planned, Refusal)
-    return Work(
-        intent=intent,
-        findings=(*first, *second),
-        classes=tuple(classes.values()),
-        plan=Plan() if isinstance(planned, Refusal) else planned,
-        refusal=planned if isinstance(planned, Refusal) and refused else None,
-    )
+    work = Work(intent=intent, findings=(*first, *second), classes=tuple(classes.values()))
+    if isinstance(planned, Plan):
+        return work.model_copy(update={"plan": planned})
+    return work.model_copy(update={"refusal": planned.refusal, "denied": planned.denied})
 
 
 def _without_acting(record: RequestRecord, intent: Intent, replies: tuple[str, ...]) -> Work:

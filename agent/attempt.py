@@ -12,22 +12,13 @@ from typing import Any, Literal
 from agent import approve
 from agent.actions import Action, action_of
 from agent.authorize import Hands, approvals_of, choose
-from agent.domain import (
-    Authority,
-    Classification,
-    Outcome,
-    Receipt,
-    Refusal,
-    RequestId,
-    Sponsorship,
-    StepId,
-    Vote,
-    Wait,
-)
+from agent.domain import Authority, Classification, Refusal, Sponsorship, Wait
 from agent.errors import Fault, SignInNeeded, StoreUnusable, Transient
 from agent.facts import Notes, owners_of
 from agent.ports import Tenant
+from agent.receipts import Outcome, Receipt, Vote
 from agent.records import Claim, RequestRecord
+from agent.values import RequestId, StepId
 
 Direction = Literal["do", "undo"]
 LATER = (15, 30, 60, 120, 240)  # seconds until the next look at a change not yet visible

@@ -12,8 +12,8 @@ write to it (they come with the trail's own issue); within one table it shows ac
 import hashlib
 from collections.abc import Iterable, Sequence
 
-from agent.domain import Frozen, canonical
 from agent.records import AuditRecord, Draft
+from agent.values import Frozen, canonical
 
 ZERO = "0" * 64
 VERSION = 1

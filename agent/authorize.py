@@ -12,18 +12,10 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import NoReturn
 
-from agent.domain import (
-    Authority,
-    AuthorityMode,
-    Classification,
-    Frozen,
-    PersonId,
-    Refusal,
-    Sponsorship,
-    TenantId,
-    Vote,
-)
+from agent.domain import Authority, AuthorityMode, Classification, Refusal, Sponsorship
+from agent.receipts import Vote
 from agent.records import AuditRecord
+from agent.values import Frozen, PersonId, TenantId
 from policy.decide import Decision
 
 LIFETIME = timedelta(seconds=60)

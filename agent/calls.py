@@ -7,7 +7,9 @@ only (INVARIANT 9: tests/laws/test_calls.py).
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
-from agent.domain import Frozen, Outcome, RequestId, Status, StepId, TenantId, Wait
+from agent.domain import Status, Wait
+from agent.receipts import Outcome
+from agent.values import Frozen, RequestId, StepId, TenantId
 
 In = TypeVar("In", bound=Frozen)
 Out = TypeVar("Out", bound=Frozen)

@@ -12,20 +12,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from agent.domain import (
-    Answer,
-    Authority,
-    Began,
-    Finding,
-    Outcome,
-    Receipt,
-    Request,
-    Step,
-    Vote,
-    Work,
-    digest_of,
-)
+from agent.domain import Authority, Denied, Finding, Request, Step, Work
+from agent.receipts import Answer, Began, Outcome, Receipt, Vote
 from agent.records import Draft
+from agent.values import digest_of
 from policy.decide import Decision
 
 if TYPE_CHECKING:
@@ -82,12 +72,21 @@ def assessed_drafts(request: Request, work: Work, at: datetime) -> list[Draft]:
     ]
     if work.refusal is not None:
         detail = {"code": work.refusal.code, "why": work.refusal.for_admin}
-        drafts.append(
-            Draft.model_validate(
-                {**base, "phase": "decision", "outcome": "refused", "detail": detail}
-            )
-        )
+        said = {**base, "phase": "decision", "outcome": "refused", "detail": detail}
+        drafts.append(Draft.model_validate(said | _denied(work.denied)))
     return drafts
+
+
+def _denied(denied: Denied | None) -> dict[str, object]:
+    """At which change planning stopped, with all six layers where policy was asked."""
+    if denied is None:
+        return {}
+    return {
+        "action": {"name": denied.action.name, "arguments": dict(denied.action.arguments)},
+        "target": {"type": "group", "id": denied.target},
+        "digest": denied.digest,
+        "decision": decided(denied.decision) if denied.decision else None,
+    }
 
 
 def asked_drafts(request: Request, step: Step, at: datetime) -> list[Draft]:

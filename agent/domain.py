@@ -1,99 +1,25 @@
-"""The nouns, as frozen values: what a request is made of from sentence to receipt.
+"""The nouns, as frozen values: what a request is made of from sentence to plan.
 
 Never here: I/O, clocks, vendor types. Ids are NewTypes so that a group id cannot be passed for a
-person's; times are aware UTC. Everything here may be sealed and stored except `Secret`, which
-cannot be printed, pickled or serialised at all.
+person's; times are aware UTC. Everything here may be sealed and stored.
 """
 
-import hashlib
-import json
-import secrets
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal, NewType, NoReturn
+from typing import Literal
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    JsonValue,
+from pydantic import AwareDatetime, Field, JsonValue
+
+from agent.values import (
+    Frozen,
+    GroupId,
+    PersonId,
+    PlainText,
+    RequestId,
+    StepId,
+    digest_of,
 )
-
 from policy.decide import Decision
-
-TenantId = NewType("TenantId", str)
-PersonId = NewType("PersonId", str)
-GroupId = NewType("GroupId", str)
-RequestId = NewType("RequestId", str)
-StepId = NewType("StepId", str)
-
-GUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
-
-
-def _lower(text: object) -> object:
-    """Graph compares ids without case; one form makes them comparable as text."""
-    return text.lower() if isinstance(text, str) else text
-
-
-Guid = Annotated[str, BeforeValidator(_lower), Field(pattern=GUID)]
-
-
-def _readable(text: str) -> str:
-    """Refuse what a person cannot have typed: controls (NUL, ESC) and lone surrogates."""
-    for ch in text:
-        if (ord(ch) < 0x20 and ch not in "\n\r\t") or 0xD800 <= ord(ch) <= 0xDFFF or ch == "\x7f":
-            raise ValueError(f"expected plain text, saw the control character U+{ord(ch):04X}")
-    return text
-
-
-PlainText = Annotated[str, AfterValidator(_readable)]
-
-
-class Frozen(BaseModel):
-    """A value: immutable, closed to unknown fields, equal by content."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Secret:
-    """A credential on its way from where it is kept to where it is used, and nowhere else."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """Return the credential itself; grep for callers: each one is a place to review."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "<secret>"
-
-    __str__ = __repr__
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret cannot be pickled or copied")
-
-
-def fresh_id() -> str:
-    """Return 32 hex digits nobody can guess: an id for a request that brought no key of its own."""
-    return secrets.token_hex(16)
-
-
-def canonical(value: JsonValue) -> bytes:
-    """Return the one byte form of a JSON value: sorted keys, no spaces, UTF-8 (after RFC 8785)."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode()
-
-
-def digest_of(value: JsonValue) -> str:
-    """Return the SHA-256 of a value's canonical form, in hex."""
-    return hashlib.sha256(canonical(value)).hexdigest()
 
 
 class Status(StrEnum):
@@ -247,6 +173,7 @@ class Step(Frozen):
     target: TargetFacts
     reversible: bool
     summary: str
+    achieved: str
     forecast: Decision
     undo_forecast: Decision | None
     approvals: tuple[ApprovalNeed, ...] = ()
@@ -272,6 +199,15 @@ class Classification(Frozen):
     privileged: bool
 
 
+class Denied(Frozen):
+    """The change at which planning stopped, and what policy said of it where it was asked."""
+
+    action: ActionSpec
+    target: GroupId
+    digest: str
+    decision: Decision | None
+
+
 class Asked(Frozen):
     """A question to the requester: its number, text, choices, and until when it waits."""
 
@@ -290,86 +226,8 @@ class Work(Frozen):
     classes: tuple[Classification, ...] = ()
     plan: Plan = Plan()
     refusal: Refusal | None = None
+    denied: Denied | None = None
     asked: Asked | None = None
-
-
-class Vote(Frozen):
-    """One person's decision on one approval, bound to the digest they were shown."""
-
-    step: StepId
-    slot: str
-    approver: PersonId
-    upn: str | None = None
-    decision: Literal["approve", "reject"]
-    digest: str
-    comment: str | None = None
-    at: AwareDatetime
-
-
-class GraphTrace(Frozen):
-    """How Microsoft can find the call we made: their request id and ours."""
-
-    request_id: str | None
-    client_request_id: str
-
-
-class Outcome(StrEnum):
-    """What became of a step. Only DONE and FOUND mean that the world was read and says so."""
-
-    DONE = "done"  # we changed it and read it back
-    FOUND = "found"  # it was already so; we changed nothing
-    UNDONE = "undone"  # we had changed it, changed it back, and read that back
-    WAITING = "waiting"  # approval, sign of the change, or a later try is awaited
-    REFUSED = "refused"  # policy or an approver said no; nothing was changed
-    FAILED = "failed"  # tried, and the world says it is not so; nothing of ours remains
-    UNKNOWN = "unknown"  # sent, and the world does not say yet: a person must look
-
-
-class Began(Frozen):
-    """What was true right before a change was sent: enough to tell, after a crash, what is ours."""
-
-    before: JsonValue
-    authority: Authority
-    decision: Decision
-
-
-class Receipt(Frozen):
-    """What one step did, by reading the world before and after.
-
-    `ours`: the world is so because of this step. `sent`: a change was sent and is not seen yet.
-    """
-
-    step: StepId
-    direction: Literal["do", "undo"]
-    outcome: Outcome
-    ours: bool = False
-    sent: bool = False
-    authority: Authority | None = None
-    decision: Decision | None = None
-    before: JsonValue = None
-    after: JsonValue = None
-    verified_at: AwareDatetime | None = None
-    graph: GraphTrace | None = None
-    refusal: Refusal | None = None
-    wait: Wait | None = None
-    at: AwareDatetime
-
-
-class Ticket(Frozen):
-    """A handover to a person: the whole account of what was asked, found, done and left undone."""
-
-    id: str
-    to: PersonId
-    summary: str
-    account: tuple[str, ...]
-
-
-class Answer(Frozen):
-    """The end of a request: its status and what the requester is told, made from receipts only."""
-
-    status: Status
-    text: str
-    ticket: Ticket | None = None
 
 
 class Sponsorship(Frozen):

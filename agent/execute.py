@@ -23,17 +23,7 @@ from agent import approve
 from agent.attempt import Attempt, Direction, load
 from agent.authorize import mint
 from agent.chronicle import intent_draft, outcome_draft
-from agent.domain import (
-    Authority,
-    Began,
-    GraphTrace,
-    Outcome,
-    Receipt,
-    Refusal,
-    RequestId,
-    Status,
-    StepId,
-)
+from agent.domain import Authority, Refusal, Status
 from agent.errors import (
     Fault,
     Permanent,
@@ -45,7 +35,9 @@ from agent.facts import Moment, Notes, owners_of
 from agent.investigate import fresh_questions, look
 from agent.plan import Scene, decide_on, denied
 from agent.ports import M365, Tenant
+from agent.receipts import Began, GraphTrace, Outcome, Receipt
 from agent.scene import as_authority, classes_of, readers
+from agent.values import RequestId, StepId
 from policy.decide import Decision
 
 READ_BACK = (0.0, 0.25, 0.5, 1.0, 2.0)  # seconds; Graph is eventually consistent
@@ -112,12 +104,13 @@ async def _look(attempt: Attempt, m365: M365) -> tuple[JsonValue, Scene]:
     """Read everything that the decision rests on, now."""
     tenant, request, target = attempt.tenant, attempt.request, attempt.action.target
     reading = readers(tenant, m365, request, attempt.lent)
-    seen, found, classes, snapshot = await asyncio.gather(
+    seen, found, classes = await asyncio.gather(
         attempt.action.observe(m365),
         look(reading, tenant.clock, fresh_questions(request.requester, target)),
         classes_of(tenant, [request.requester, attempt.action.subject], [target]),
-        tenant.policies.newest(),
     )
+    # read last: a slow Graph must not let an act go through on a policy that was replaced meanwhile
+    snapshot = await tenant.policies.newest()
     attempt.now = tenant.clock.now()
     scene = Scene(
         request=request,

@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import JsonValue
 
 from agent.actions import Action
-from agent.domain import Classification, Finding, Frozen, GroupId, PersonId, Request
+from agent.domain import Classification, Finding, Request
+from agent.values import Frozen, GroupId, PersonId
 
 # Entra ID Protection, riskLevel in order (Graph riskyUser resource); `hidden` is not a level
 _RISK_LEVELS = {"none": 0, "low": 1, "medium": 2, "high": 3}

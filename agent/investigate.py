@@ -12,10 +12,11 @@ Never here: changes, decisions.
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
-from agent.domain import Finding, GroupId, Intent, PersonId
+from agent.domain import Finding, Intent
 from agent.errors import Fault
 from agent.lookups import LOOKUPS, Lookup, Question
 from agent.ports import M365, Clock
+from agent.values import GroupId, PersonId
 
 _BY_NAME: Mapping[str, Lookup] = {kind.name: kind() for kind in LOOKUPS}
 WAVE_ONE = ("person", "standing", "risk")

@@ -14,8 +14,9 @@ from agent.adapters.sponsorships_table import SponsorshipTable
 from agent.adapters.tables import REGISTRY_TABLE, create_tables
 from agent.adapters.targets_table import TargetTable
 from agent.adapters.vault import PublicJwk, Vault
-from agent.domain import Classification, Frozen, Guid, Secret, Sponsorship, TenantId
+from agent.domain import Classification, Sponsorship
 from agent.errors import Permanent
+from agent.values import Frozen, Guid, Secret, TenantId
 from agent.wiring import Deployment
 from policy.rule import Rule
 from policy.snapshot import write_body

@@ -12,25 +12,23 @@ Never here: I/O, authority.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from agent.actions import Action, AddGroupMember, RemoveGroupMember
 from agent.approve import impossible, needs_of
 from agent.domain import (
     Classification,
-    Frozen,
-    GroupId,
+    Denied,
     Intent,
-    PersonId,
     Plan,
     Refusal,
     Request,
     ResourceName,
     Step,
-    StepId,
     TargetFacts,
 )
 from agent.facts import Moment, Notes, owners_of, query_facts
+from agent.values import Frozen, GroupId, PersonId, StepId
 from policy.decide import Decision, RuleSet, decide
 from policy.facts import fold
 from policy.query import Query
@@ -55,23 +53,25 @@ class Scene:
     now: datetime
 
 
-def resolve(intent: Intent, notes: Notes) -> tuple[GroupId, ...] | Question:
-    """Return the groups an intent is about, each by unique exact match, or what to ask back."""
+def resolve(intent: Intent, notes: Notes) -> tuple[GroupId, ...] | Question | Refusal:
+    """Return the groups an intent is about, each by unique exact match, or what stands between."""
     groups: list[GroupId] = list(intent.group_ids)
     for named in intent.resources:
         match = _match(named, notes)
-        if isinstance(match, Question):
+        if isinstance(match, Question | Refusal):
             return match
         if match not in groups:
             groups.append(match)
     return tuple(groups)
 
 
-def _match(named: ResourceName, notes: Notes) -> GroupId | Question:
+def _match(named: ResourceName, notes: Notes) -> GroupId | Question | Refusal:
     found = notes.field("resource", named.name, "groups")
     if not isinstance(found, list):
-        return Question(
-            text=f"I could not look up `{named.name}` just now. Please try again later."
+        return Refusal(
+            code="not_looked_up",
+            for_user=f"I could not look up `{named.name}`.",
+            for_admin="the directory did not answer the lookup `resource`",
         )
     groups = [g for g in found if isinstance(g, dict)]
     if named.kind in ("site", "team"):
@@ -96,13 +96,20 @@ def actions_for(intent: Intent, groups: Sequence[GroupId], subject: PersonId) ->
     return [AddGroupMember(user=subject, group=group) for group in groups]
 
 
-def plan(scene: Scene, actions: Sequence[Action[Any]]) -> Plan | Refusal:
-    """Return the steps still needed, or the refusal that stops them all before the first change."""
+class Stopped(NamedTuple):
+    """Why there is no plan, and at which change planning stopped."""
+
+    refusal: Refusal
+    denied: Denied
+
+
+def plan(scene: Scene, actions: Sequence[Action[Any]]) -> Plan | Stopped:
+    """Return the steps still needed, or what stops them all before the first change."""
     steps: list[Step] = []
     open_actions = [a for a in actions if not _already(a, scene.notes)]
     for number, action in enumerate(open_actions, 1):
         step = _step(scene, action, StepId(f"s{number}"), len(open_actions))
-        if isinstance(step, Refusal):
+        if isinstance(step, Stopped):
             return step
         steps.append(step)
     return Plan(steps=tuple(steps))
@@ -114,21 +121,27 @@ def _already(action: Action[Any], notes: Notes) -> bool:
     return seen is not None and action.holds(seen)
 
 
-def _step(scene: Scene, action: Action[Any], step: StepId, bulk: int) -> Step | Refusal:
+def _stopped(action: Action[Any], refusal: Refusal, decision: Decision | None = None) -> Stopped:
+    at = Denied(action=action.spec, target=action.target, digest=action.digest, decision=decision)
+    return Stopped(refusal, at)
+
+
+def _step(scene: Scene, action: Action[Any], step: StepId, bulk: int) -> Step | Stopped:
     if refusal := unchangeable(scene.notes, action.target):
-        return refusal
+        return _stopped(action, refusal)
     forecast = decide_on(scene, action, Moment(now=scene.now, bulk_count=bulk))
     if forecast.effect == "deny":
-        return denied(forecast)
+        return _stopped(action, denied(forecast), forecast)
     undo = action.undo(scene.notes.seen("membership", action.target))
     undo_forecast = None
     if isinstance(undo, Action):
         moment = Moment(now=scene.now, bulk_count=bulk, undo=True)
         undo_forecast = decide_on(scene, undo, moment)
-        if undo_forecast.effect == "deny":
-            return denied(undo_forecast, code="undo_denied")
+        # an undo that would have to be approved first could not be relied on either
+        if undo_forecast.effect == "deny" or undo_forecast.obligations:
+            return _stopped(undo, denied(undo_forecast, code="undo_denied"), undo_forecast)
     if refusal := impossible(forecast.obligations, scene.request, scene.now):
-        return refusal
+        return _stopped(action, refusal, forecast)
     needs = needs_of(
         forecast,
         scene.request,
@@ -139,15 +152,18 @@ def _step(scene: Scene, action: Action[Any], step: StepId, bulk: int) -> Step | 
         scene.now,
     )
     if isinstance(needs, Refusal):
-        return needs
+        return _stopped(action, needs, forecast)
     name = display_name(scene.notes, action.target)
+    subject = _shown(scene.notes, action.subject)
+    who_is = "You are" if action.subject == scene.request.requester else f"{subject} is"
     return Step(
         id=step,
         action=action.spec,
         digest=action.digest,
         target=TargetFacts(type="group", id=action.target, name=name),
         reversible=isinstance(undo, Action),
-        summary=action.describe(_shown(scene.notes, action.subject), name),
+        summary=action.describe(subject, name),
+        achieved=action.achieved(who_is, name),
         forecast=forecast,
         undo_forecast=undo_forecast,
         approvals=needs,

@@ -9,25 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from agent.domain import (
-    Answer,
-    Began,
-    Classification,
-    GraphTrace,
-    PersonId,
-    Receipt,
-    Request,
-    RequestId,
-    Secret,
-    Sponsorship,
-    Status,
-    Step,
-    StepId,
-    TenantId,
-    Vote,
-    Work,
-)
+from agent.domain import Classification, Request, Sponsorship, Status, Step, Work
+from agent.receipts import Answer, Began, GraphTrace, Receipt, Vote
 from agent.records import AuditRecord, Claim, Draft, Pending, RequestRecord
+from agent.values import PersonId, RequestId, Secret, StepId, TenantId
 from policy.snapshot import Snapshot
 
 if TYPE_CHECKING:

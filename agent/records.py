@@ -7,20 +7,9 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field, JsonValue
 
-from agent.domain import (
-    Answer,
-    ApprovalNeed,
-    Began,
-    Frozen,
-    PersonId,
-    Receipt,
-    Request,
-    RequestId,
-    Status,
-    StepId,
-    TargetFacts,
-    Work,
-)
+from agent.domain import ApprovalNeed, Request, Status, TargetFacts, Work
+from agent.receipts import Answer, Began, Receipt
+from agent.values import Frozen, PersonId, RequestId, StepId
 
 Phase = Literal[
     "request",

@@ -6,28 +6,15 @@ Shared by assessment and execution, so that both see the world by the same rules
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
-from agent.domain import (
-    Authority,
-    AuthorityMode,
-    Classification,
-    PersonId,
-    Request,
-    Secret,
-    Sponsorship,
-    Vote,
-)
+from agent.domain import Authority, AuthorityMode, Classification, Request, Sponsorship
 from agent.errors import SignInNeeded
 from agent.investigate import Readers
 from agent.lookups import LOOKUPS
 from agent.ports import M365, Tenant
+from agent.receipts import Vote
+from agent.values import PersonId, Secret, correlation
 
 _LENT = tuple(kind.name for kind in LOOKUPS if kind.as_sponsor)
-
-
-def correlation(request: Request) -> str:
-    """Return the request's id as a GUID: every call to Microsoft carries it."""
-    r = request.id
-    return f"{r[:8]}-{r[8:12]}-{r[12:16]}-{r[16:20]}-{r[20:32]}"
 
 
 def readers(
@@ -38,7 +25,7 @@ def readers(
     for name in _LENT:
         for sponsorship in sponsorships:
             if name in sponsorship.lookups and name not in lent:
-                lent[name] = tenant.tokens.sponsor(sponsorship, correlation(request))
+                lent[name] = tenant.tokens.sponsor(sponsorship, correlation(request.id))
     return Readers(acting, lent)
 
 
@@ -46,7 +33,7 @@ def as_requester(tenant: Tenant, request: Request, assertion: Secret | None) -> 
     """Return Graph on behalf of the requester. Raises SignInNeeded when their sign-in is gone."""
     if assertion is None:
         raise SignInNeeded("sign_in_gone", f"the sign-in of {request.requester} is no longer kept")
-    return tenant.tokens.requester(request.requester, assertion, correlation(request))
+    return tenant.tokens.requester(request.requester, assertion, correlation(request.id))
 
 
 async def as_authority(
@@ -64,13 +51,13 @@ async def as_authority(
         assertion = await tenant.approvals.assertion(request.id, vote)
         if assertion is None:
             raise SignInNeeded("sign_in_gone", "the approver's sign-in is no longer kept")
-        return tenant.tokens.requester(authority.person, assertion, correlation(request))
+        return tenant.tokens.requester(authority.person, assertion, correlation(request.id))
     lent = next((s for s in sponsorships if s.id == authority.sponsorship), None)
     if lent is None:
         raise SignInNeeded(
             "sponsorship_gone", f"sponsorship {authority.sponsorship} stands no more"
         )
-    return tenant.tokens.sponsor(lent, correlation(request))
+    return tenant.tokens.sponsor(lent, correlation(request.id))
 
 
 async def classes_of(

@@ -22,7 +22,8 @@ from typing import Literal
 from pydantic import JsonValue
 
 from agent.actions import action_of
-from agent.domain import ActionSpec, Ask, GroupId, Intent, PersonId, ResourceName
+from agent.domain import ActionSpec, Ask, Intent, ResourceName
+from agent.values import GroupId, PersonId
 
 CAN_DO = "I can give or remove access to groups, Teams and SharePoint sites."
 ASK_WHICH = "Which group, Team or SharePoint site is it about? Please give me its name."

@@ -25,11 +25,11 @@ from agent.adapters.targets_table import TargetTable
 from agent.adapters.token_cache import TokenCache
 from agent.adapters.vault import Vault, verify_es256
 from agent.adapters.wire import Wire
-from agent.domain import PersonId, TenantId
 from agent.errors import Permanent
 from agent.lookups import LOOKUPS
 from agent.ports import Clock, Tenant
 from agent.settings import Settings
+from agent.values import PersonId, TenantId
 
 if TYPE_CHECKING:
     from azure.identity.aio import ManagedIdentityCredential

@@ -13,7 +13,9 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from agent.calls import ANSWER, ASSESS, EXECUTE, Call, Ended, Outline, Ref, StepRef, StepResult
-from agent.domain import Frozen, Outcome, StepId, Wait
+from agent.domain import Wait
+from agent.receipts import Outcome
+from agent.values import Frozen, StepId
 
 In = TypeVar("In", bound=Frozen)
 Out = TypeVar("Out", bound=Frozen)

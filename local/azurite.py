@@ -49,6 +49,11 @@ class Azurite(NamedTuple):
     process: Child[dict[str, str]]
     accounts: Mapping[str, StorageAccount]
 
+    def behind(self, front: Callable[[str], str]) -> "Azurite":
+        """Return the same with its tables at other addresses: those of a proxy before them."""
+        moved = {n: a._replace(tables=front(a.tables)) for n, a in self.accounts.items()}
+        return self._replace(accounts=moved)
+
 
 def start(
     processes: Processes,

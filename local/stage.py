@@ -133,13 +133,20 @@ class Stage:
         """Take every planted fault away; calls that were held go on."""
         self._call("DELETE", "/faults")
 
+    def holding(self) -> int:
+        """How many calls planted faults hold at this moment."""
+        return sum(int(fault["holding"]) for fault in self._call("GET", "/faults"))
+
     def advance(self, seconds: float) -> None:
         """Move the clock of everything: tokens, tenant, timers, policy."""
         self._call("POST", "/clock", {"advance_seconds": seconds})
 
-    def set_object(self, kind: str, identity: str, change: Mapping[str, object]) -> None:
+    def set_object(
+        self, kind: str, identity: str, change: Mapping[str, object], tenant: str | None = None
+    ) -> None:
         """Change a planted object as an administrator would."""
-        self._call("PATCH", f"/objects/{kind}/{identity}", change)
+        where = f"?tenant={tenant}" if tenant else ""
+        self._call("PATCH", f"/objects/{kind}/{identity}{where}", change)
 
     def plant(self, kind: str, identity: str, whole: Mapping[str, object]) -> None:
         """Create or replace an object of the first organisation."""

@@ -58,10 +58,9 @@ def world(
     table_front: Callable[[str], str] = str,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Iterator[World]:
-    """Start the local world on a data folder and stop it at the end. Raises WorldError.
+    """Start the local world on a data folder and stop it at the end; `tell` hears of each part.
 
     `table_front` turns the address of tables into the one that the app is given (a fault proxy's).
-    `tell` hears of each part as it is started.
     """
     data = data.resolve()
     data.mkdir(mode=0o700, parents=True, exist_ok=True)

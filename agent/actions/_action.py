@@ -9,8 +9,10 @@ from typing import ClassVar, Generic, TypeVar, final
 from pydantic import JsonValue
 
 from agent.authorize import Needs, Warrant
-from agent.domain import ActionSpec, Frozen, GraphTrace, GroupId, PersonId
+from agent.domain import ActionSpec
 from agent.ports import M365
+from agent.receipts import GraphTrace
+from agent.values import Frozen, GroupId, PersonId
 
 Seen = TypeVar("Seen", bound=JsonValue)
 
@@ -65,6 +67,10 @@ class Action(Frozen, Generic[Seen]):
     @abstractmethod
     def describe(self, subject: str, target: str) -> str:
         """Say in one line what this does, given how subject and target are shown to people."""
+
+    @abstractmethod
+    def achieved(self, who_is: str, target: str) -> str:
+        """Say in one sentence what is so once it is done; `who_is` is `You are` or `Ann is`."""
 
     @abstractmethod
     async def _change(self, m365: M365, warrant: Warrant) -> GraphTrace:

@@ -14,8 +14,9 @@ from typing import ClassVar
 
 from agent.actions._action import Action
 from agent.authorize import Needs, Warrant
-from agent.domain import GraphTrace, GroupId, Guid, PersonId
 from agent.ports import M365
+from agent.receipts import GraphTrace
+from agent.values import GroupId, Guid, PersonId
 
 
 class _GroupMembership(Action[bool]):
@@ -58,6 +59,9 @@ class AddGroupMember(_GroupMembership):
     def describe(self, subject: str, target: str) -> str:
         return f"add {subject} to the group {target}"
 
+    def achieved(self, who_is: str, target: str) -> str:
+        return f"{who_is} now a member of the group {target}."
+
     async def _change(self, m365: M365, warrant: Warrant) -> GraphTrace:
         body = {"@odata.id": m365.reference(self.user)}
         return await m365.write(warrant, "POST", "groups", self.group, "members", "$ref", body=body)
@@ -76,6 +80,9 @@ class RemoveGroupMember(_GroupMembership):
 
     def describe(self, subject: str, target: str) -> str:
         return f"remove {subject} from the group {target}"
+
+    def achieved(self, who_is: str, target: str) -> str:
+        return f"{who_is} no longer a member of the group {target}."
 
     async def _change(self, m365: M365, warrant: Warrant) -> GraphTrace:
         path = ("groups", self.group, "members", self.user, "$ref")

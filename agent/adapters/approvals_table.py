@@ -28,10 +28,12 @@ from agent.adapters.columns import (
 )
 from agent.adapters.sealing import Sealing
 from agent.adapters.tables import Rows
-from agent.domain import ApprovalNeed, PersonId, RequestId, Secret, Step, StepId, Vote
+from agent.domain import ApprovalNeed, Step
 from agent.errors import Transient
 from agent.ports import Clock
+from agent.receipts import Vote
 from agent.records import Pending
+from agent.values import PersonId, RequestId, Secret, StepId
 
 # What expired is still shown for a while (to say so on a late press), then no longer looked at.
 KEPT_AFTER_EXPIRY = timedelta(days=1)

@@ -26,9 +26,9 @@ from typing import NamedTuple
 from agent.adapters.columns import Row, at_most, is_key, key, unreadable
 from agent.adapters.tables import Rows
 from agent.audit import ZERO, body_of, chain
-from agent.domain import RequestId, canonical
 from agent.errors import Fault, StoreUnusable, Transient
 from agent.records import AuditRecord, Draft
+from agent.values import RequestId, canonical
 
 SEGMENT_ROWS = 1_000
 GROUP = 100  # records a transaction: the limit of Azure Tables

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 from agent.adapters.vault import Vault
-from agent.domain import Frozen, Guid, Secret
 from agent.errors import Permanent, Transient
+from agent.values import Frozen, Guid, Secret
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential

@@ -24,8 +24,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agent.adapters.entra import EntraSettings, Proof, ProofSource
 from agent.adapters.token_cache import Granted
 from agent.adapters.wire import Wire, retry_after
-from agent.domain import Guid, PersonId, Secret, TenantId
 from agent.errors import Fault, Permanent, SignInNeeded, Transient
+from agent.values import Guid, PersonId, Secret, TenantId
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LARGEST_ANSWER = 64 * 1024

@@ -33,9 +33,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from agent.adapters.entra import EntraSettings
 from agent.adapters.entra_keys import TenantKeys
 from agent.adapters.wire import Wire
-from agent.domain import GUID, Guid, PersonId, Secret, TenantId
 from agent.errors import NotAuthenticated
 from agent.ports import Clock
+from agent.values import GUID, Guid, PersonId, Secret, TenantId
 
 LEEWAY = timedelta(seconds=60)
 LONGEST_TOKEN = 16 * 1024

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from agent.adapters.wire import Wire
-from agent.domain import TenantId
 from agent.errors import Fault, Transient
 from agent.ports import Clock
+from agent.values import TenantId
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey

@@ -19,9 +19,10 @@ from agent.adapters.graph import PersonGraph
 from agent.adapters.graph_wire import GraphWire
 from agent.adapters.token_cache import Granted, TokenCache, TokenKey
 from agent.adapters.vault import Vault
-from agent.domain import PersonId, Secret, Sponsorship
+from agent.domain import Sponsorship
 from agent.errors import Permanent, SignInNeeded
 from agent.ports import Clock
+from agent.values import PersonId, Secret
 
 
 class EntraBroker:

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from agent.adapters.graph_answers import Answer, json_object, read_fault, write_fault
 from agent.adapters.graph_wire import GraphWire, Lost
 from agent.adapters.wire import retry_after
-from agent.domain import GUID, GraphTrace, PersonId, Secret, TenantId
 from agent.errors import Permanent, Transient, UnknownOutcome
 from agent.ports import Clock
+from agent.receipts import GraphTrace
+from agent.values import GUID, PersonId, Secret, TenantId
 
 if TYPE_CHECKING:
     from agent.authorize import Warrant

@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from agent.adapters.columns import Row, is_key, key, unreadable
 from agent.adapters.tables import Rows
 from agent.adapters.vault import PublicJwk
-from agent.domain import Frozen, Guid
 from agent.ports import Clock
+from agent.values import Frozen, Guid
 
 PARTITION = "tenant"
 KEPT = timedelta(seconds=60)

@@ -30,21 +30,11 @@ from agent.adapters.columns import (
 )
 from agent.adapters.sealing import Sealing
 from agent.adapters.tables import Rows, etag_of
-from agent.domain import (
-    Answer,
-    Began,
-    Outcome,
-    PersonId,
-    Receipt,
-    Request,
-    RequestId,
-    Secret,
-    Status,
-    StepId,
-    Work,
-)
+from agent.domain import Request, Status, Work
 from agent.errors import StoreUnusable, Transient
+from agent.receipts import Answer, Began, Outcome, Receipt
 from agent.records import Claim, RequestRecord
+from agent.values import PersonId, RequestId, Secret, StepId
 
 MAIN = "request"
 LISTED = 200  # how many of a person's requests are listed: the newest

@@ -24,9 +24,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from agent.adapters.vault import Vault
-from agent.domain import Secret, TenantId, canonical
 from agent.errors import Permanent, StoreUnusable
 from agent.ports import Clock
+from agent.values import Secret, TenantId, canonical
 
 DATA_KEY = "data-key"
 KEY_BYTES = 32

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from agent.domain import PersonId, Secret, TenantId
 from agent.ports import Clock
+from agent.values import PersonId, Secret, TenantId
 
 MARGIN = timedelta(minutes=2)
 MOST_TOKENS = 2_000

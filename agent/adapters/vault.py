@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
 from agent.adapters.wire import Wire, retry_after
-from agent.domain import Secret
 from agent.errors import Fault, Permanent, StoreUnusable, Transient
+from agent.values import Secret
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential

@@ -8,13 +8,18 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
 
-from agent.domain import Frozen, PlainText
+from agent.values import Frozen, PlainText
 
 LARGEST = 64 * 1024
 DEEPEST = 20
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4_000)]
+_SHOWN = 80  # characters of a member's name that an answer repeats
+_BARE = BeforeValidator(lambda said: said.strip() if isinstance(said, str) else said)
+Text = Annotated[PlainText, _BARE, Field(min_length=1, max_length=4_000)]
+Remark = Annotated[PlainText, _BARE, Field(min_length=1, max_length=1_000)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Argument = Annotated[str, StringConstraints(max_length=1_000)]
 Body = TypeVar("Body", bound=BaseModel)
 
 
@@ -31,16 +36,16 @@ class BadInput(Exception):  # noqa: N818 - the caller's mistake, answered with a
 class NewRequest(Frozen):
     """POST /api/v1/requests: a sentence, or a known action with its arguments; never both."""
 
-    text: Annotated[PlainText, Text] | None = None
-    action: str | None = Field(default=None, min_length=1, max_length=100)
-    arguments: dict[str, str] | None = Field(default=None, max_length=20)
-    justification: Annotated[PlainText, Text] | None = Field(default=None, max_length=1_000)
+    text: Text | None = None
+    action: Name | None = None
+    arguments: dict[Name, Argument] | None = Field(default=None, max_length=20)
+    justification: Remark | None = None
 
 
 class NewReply(Frozen):
     """POST /api/v1/requests/{id}/reply."""
 
-    text: Annotated[PlainText, Text]
+    text: Text
 
 
 class NewVote(Frozen):
@@ -49,7 +54,7 @@ class NewVote(Frozen):
     step: str = Field(pattern=r"^s[0-9]{1,3}$")
     digest: str = Field(pattern=r"^[0-9a-f]{64}$")
     decision: Literal["approve", "reject"]
-    comment: Annotated[PlainText, Text] | None = Field(default=None, max_length=1_000)
+    comment: Remark | None = None
 
 
 def read(model: type[Body], raw: bytes, headers: Mapping[str, str]) -> Body:
@@ -63,7 +68,8 @@ def read(model: type[Body], raw: bytes, headers: Mapping[str, str]) -> Body:
         return model.model_validate_json(json.dumps(_parsed(raw)), strict=True)
     except ValidationError as e:
         details = tuple(
-            f"{'.'.join(map(str, p['loc'])) or 'body'}: {p['msg']}" for p in e.errors()[:20]
+            f"{'.'.join(map(str, p['loc']))[:_SHOWN] or 'body'}: {p['msg']}"
+            for p in e.errors()[:20]
         )
         raise BadInput(400, "malformed", "the body is not what this call takes", details) from None
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import azure.functions as func
 
-from agent.channels.http import reply
+from agent.channels.replies import reply
 from agent.errors import Fault
 
 

@@ -7,11 +7,9 @@ Rules
   Retry-After; a 5xx of any other kind is a bug: it says nothing but its correlation id.
 """
 
-import json
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
 import azure.functions as func
 
@@ -19,11 +17,13 @@ from agent import admit
 from agent.actions import BadArguments, UnknownAction, action_of
 from agent.channels import views
 from agent.channels.bodies import BadInput, NewReply, NewRequest, NewVote, read
+from agent.channels.replies import faulted, problem, reply
 from agent.chronicle import refused_draft
-from agent.domain import ActionSpec, Ask, Refusal, Request, RequestId, StepId, TenantId
-from agent.errors import Fault, NotAuthenticated, Permanent, SignInNeeded, StoreUnusable, Transient
+from agent.domain import ActionSpec, Ask, Refusal, Request
+from agent.errors import Fault, NotAuthenticated
 from agent.ports import Caller, Tenant
-from agent.records import RequestRecord
+from agent.records import AuditRecord, RequestRecord
+from agent.values import RequestId, StepId, TenantId
 
 POLL_SECONDS = "2"
 _KEY = re.compile(r"[!-~]{1,200}")
@@ -68,7 +68,8 @@ class HttpApi:
             await _recorded(visit, bad)
             return problem(bad.status, bad.code, bad.sentence, bad.details)
         except Fault as fault:
-            return _faulted(fault)
+            _log.warning("answered with a fault: %s", fault)
+            return faulted(fault)
 
 
 async def _recorded(visit: Visit | None, bad: BadInput) -> None:
@@ -81,25 +82,6 @@ async def _recorded(visit: Visit | None, bad: BadInput) -> None:
     except Fault as fault:
         # nothing was taken in and nothing changed: the answer stays the 4xx, the log is the alarm
         _log.error("a refused call could not be recorded: %s", fault)
-
-
-def _faulted(fault: Fault) -> func.HttpResponse:
-    _log.warning("answered with a fault: %s", fault)
-    if isinstance(fault, SignInNeeded):
-        return problem(
-            401, "sign_in_needed", "please sign in again", headers={"WWW-Authenticate": "Bearer"}
-        )
-    if isinstance(fault, Transient):
-        wait = str(max(1, int(fault.delay.total_seconds())))
-        return problem(503, "busy", "please try again shortly", headers={"Retry-After": wait})
-    if isinstance(fault, Permanent) and not isinstance(fault, StoreUnusable):
-        return problem(422, fault.code, "Microsoft 365 did not let this be checked")
-    return problem(
-        503,
-        "unavailable",
-        "a store this must be checked against or recorded in cannot be used; nothing was changed",
-        headers={"Retry-After": "30"},
-    )
 
 
 async def create_request(visit: Visit) -> func.HttpResponse:
@@ -158,11 +140,20 @@ async def show_request(visit: Visit) -> func.HttpResponse:
     for step in record.work.plan.steps if record.work else ():
         if step.approvals:
             votes += await tenant.approvals.votes(request, step.id)
-    trail = await tenant.audit.of_request(request)
+    trail = await _trail(tenant, request)
     whole = views.request_whole(record, receipts, votes, trail)
     if record.status.final:
         return reply(whole)
     return reply(whole, 202, {"Location": whole["links"]["self"], "Retry-After": POLL_SECONDS})
+
+
+async def _trail(tenant: Tenant, request: RequestId) -> list[AuditRecord] | None:
+    """Return a request's records, or None while the trail cannot be read."""
+    try:
+        return await tenant.audit.of_request(request)
+    except Fault as fault:
+        _log.warning("shown without its trail: %s", fault)
+        return None
 
 
 async def reply_to_request(visit: Visit) -> func.HttpResponse:
@@ -257,34 +248,6 @@ def _headers(req: func.HttpRequest) -> Mapping[str, str]:
 
 def _header(req: func.HttpRequest, name: str) -> str | None:
     return _headers(req).get(name)
-
-
-def reply(
-    value: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
-) -> func.HttpResponse:
-    """Return a JSON answer that nothing may cache or sniff."""
-    return func.HttpResponse(
-        json.dumps(value, ensure_ascii=False),
-        status_code=status,
-        mimetype="application/json",
-        headers={
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-            **(headers or {}),
-        },
-    )
-
-
-def problem(
-    status: int,
-    code: str,
-    message: str,
-    details: tuple[str, ...] = (),
-    headers: Mapping[str, str] | None = None,
-) -> func.HttpResponse:
-    """Return an error body of CONTRACT."""
-    error = {"code": code, "message": message, "details": list(details)}
-    return reply({"error": error}, status, headers)
 
 
 HANDLERS: Mapping[str, Handler] = {

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent import approve
-from agent.domain import Outcome, Receipt, Step, Vote
+from agent.domain import Step
+from agent.receipts import Outcome, Receipt, Vote
 from agent.records import AuditRecord, Pending, RequestRecord
 from policy.decide import Decision
 
@@ -32,9 +33,12 @@ def request_whole(
     record: RequestRecord,
     receipts: Sequence[Receipt],
     votes: Sequence[Vote],
-    trail: Sequence[AuditRecord],
+    trail: Sequence[AuditRecord] | None,
 ) -> dict[str, Any]:
-    """Return a request with its steps, approvals, ticket and place in the trail."""
+    """Return a request with its steps, approvals, ticket and place in the trail.
+
+    `trail` None: it cannot be read just now, and `audit` is null.
+    """
     steps = record.work.plan.steps if record.work else ()
     ticket = record.answer.ticket if record.answer else None
     return {
@@ -42,7 +46,9 @@ def request_whole(
         "steps": [_step(s, receipts) for s in steps],
         "approvals": [_approval(s, n, votes) for s in steps for n in s.approvals],
         "ticket": {"id": ticket.id, "to": ticket.to} if ticket else None,
-        "audit": {
+        "audit": None
+        if trail is None
+        else {
             "first_seq": trail[0].seq if trail else None,
             "last_seq": trail[-1].seq if trail else None,
         },

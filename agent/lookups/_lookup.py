@@ -9,8 +9,9 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
-from agent.domain import Frozen, GroupId, PersonId, ResourceName
+from agent.domain import ResourceName
 from agent.ports import M365
+from agent.values import Frozen, GroupId, PersonId
 
 
 class Question(Frozen):

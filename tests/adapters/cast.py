@@ -1,6 +1,6 @@
 """Who plays in these tests: fixed ids."""
 
-from agent.domain import PersonId, TenantId
+from agent.values import PersonId, TenantId
 
 CONTOSO = TenantId("11111111-1111-4111-8111-111111111111")
 FABRIKAM = TenantId("22222222-2222-4222-8222-222222222222")

@@ -22,7 +22,7 @@ from agent.adapters.graph import PersonGraph
 from agent.adapters.graph_wire import GraphWire
 from agent.adapters.vault import Vault
 from agent.adapters.wire import Wire
-from agent.domain import Secret
+from agent.values import Secret
 from local import certificates
 from local.keyvault.gate import Entra as VaultEntra
 from local.keyvault.server import Vaults, VaultSpec

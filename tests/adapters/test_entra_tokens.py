@@ -16,8 +16,9 @@ from agent.adapters.graph_wire import GraphWire
 from agent.adapters.token_cache import TokenCache
 from agent.adapters.vault import Vault
 from agent.adapters.wire import Wire
-from agent.domain import Secret, Sponsorship
+from agent.domain import Sponsorship
 from agent.errors import Fault, Permanent, SignInNeeded, Transient
+from agent.values import Secret
 from tests.adapters.cast import ALICE, BOB, CLIENT, CONTOSO, CORRELATION, FABRIKAM
 
 SIGN_IN = Secret("alices-sign-in-token")

@@ -13,8 +13,8 @@ from agent.adapters.graph import PersonGraph
 from agent.adapters.graph_wire import GraphWire
 from agent.adapters.wire import Wire
 from agent.authorize import Warrant, WarrantError
-from agent.domain import GraphTrace
 from agent.errors import Fault, Permanent, SignInNeeded, Transient, UnknownOutcome
+from agent.receipts import GraphTrace
 from tests.adapters.cast import ALICE, BOB, CONTOSO, CORRELATION, FABRIKAM
 
 EDGE = ("groups", "g1", "members", "$ref")

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from agent.adapters.sealing import DATA_KEY, DataKeys, EnvelopeSealing, create_data_key
 from agent.adapters.vault import Vault
-from agent.domain import Secret
 from agent.errors import StoreUnusable, Transient
+from agent.values import Secret
 from tests.adapters.cast import CONTOSO, FABRIKAM
 
 CELL = {"table": "Requests", "row": "r1", "column": "work"}

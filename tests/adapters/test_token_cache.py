@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from agent.adapters.token_cache import Granted, TokenCache, TokenKey
-from agent.domain import PersonId, Secret
 from agent.errors import SignInNeeded
+from agent.values import PersonId, Secret
 from tests.adapters.cast import ALICE, BOB, CONTOSO, FABRIKAM
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from agent.adapters.vault import PublicJwk, Vault, verify_es256
 from agent.adapters.wire import Wire
-from agent.domain import Secret
 from agent.errors import Permanent, StoreUnusable, Transient
+from agent.values import Secret
 
 
 async def test_a_secret_is_kept_in_versions(vault: Vault) -> None:

@@ -13,8 +13,9 @@ from agent.adapters.graph import PersonGraph
 from agent.adapters.graph_wire import GraphWire
 from agent.adapters.wire import Wire
 from agent.authorize import Warrant, mint
-from agent.domain import Authority, AuthorityMode, PersonId, Secret, TenantId
+from agent.domain import Authority, AuthorityMode
 from agent.records import AuditRecord
+from agent.values import PersonId, Secret, TenantId
 from local import certificates
 from local.clock import write_offset
 from local.tenant.app import Ports, start

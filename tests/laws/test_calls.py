@@ -9,7 +9,7 @@ import pytest
 from pydantic import AwareDatetime, BaseModel
 
 from agent.calls import ANSWER, ASSESS, EXECUTE, Ref, instance_id
-from agent.domain import RequestId, StepId, TenantId
+from agent.values import RequestId, StepId, TenantId
 
 MODELS = [m for call in (ASSESS, EXECUTE, ANSWER) for m in (call.takes, call.gives)]
 # The only free strings: ids that the product made or Entra gave, and the name of a wake-up.

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.domain import GroupId, ResourceName
+from agent.domain import ResourceName
 from agent.errors import Fault
 from agent.lookups import LOOKUPS, Lookup, Question
+from agent.values import GroupId
 from tests.laws.conftest import Lab
 
 FINANCE = GroupId("549c08d2-25ab-4d56-b09a-36ff559bf277")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from agent.authorize import LIFETIME, Warrant, WarrantError, mint
-from agent.domain import Authority, AuthorityMode, PersonId, TenantId
+from agent.domain import Authority, AuthorityMode
+from agent.values import PersonId, TenantId
 from policy.decide import Decision
 from tests.laws.conftest import PERMIT, Lab, intent_of
 

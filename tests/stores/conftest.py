@@ -8,7 +8,7 @@ from aiohttp import web
 
 from agent.adapters.sealing import EnvelopeSealing
 from agent.adapters.tables import Account, Rows, create_tables, open_account
-from agent.domain import TenantId
+from agent.values import TenantId
 from local import azurite
 from local.azurite import StorageAccount
 from local.processes import Processes

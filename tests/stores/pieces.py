@@ -18,22 +18,15 @@ from agent.domain import (
     Ask,
     Authority,
     AuthorityMode,
-    Began,
-    GroupId,
     Intent,
-    PersonId,
     Plan,
-    Receipt,
     Request,
-    RequestId,
-    Secret,
     Step,
-    StepId,
     TargetFacts,
-    Vote,
     Work,
-    fresh_id,
 )
+from agent.receipts import Began, Receipt, Vote
+from agent.values import GroupId, PersonId, RequestId, Secret, StepId, fresh_id
 from policy.decide import Decision
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

@@ -8,8 +8,9 @@ import pytest
 from agent.adapters.approvals_table import ApprovalTable
 from agent.adapters.sealing import EnvelopeSealing
 from agent.adapters.tables import Account, Rows
-from agent.domain import RequestId, Secret, Vote, fresh_id
 from agent.errors import StoreUnusable
+from agent.receipts import Vote
+from agent.values import RequestId, Secret, fresh_id
 from tests.stores.pieces import (
     STEP,
     FreshTable,

@@ -9,9 +9,9 @@ from agent.adapters import audit_table
 from agent.adapters.audit_table import AuditTable
 from agent.adapters.tables import Account, Rows
 from agent.audit import ZERO, chain, verify_chain
-from agent.domain import PersonId, RequestId
 from agent.errors import StoreUnusable
 from agent.records import AuditRecord, Draft
+from agent.values import PersonId, RequestId
 from tests.stores.pieces import NOW, FreshTable, Line
 
 pytestmark = pytest.mark.stack

@@ -13,8 +13,10 @@ from agent.adapters.requests_table import RequestTable
 from agent.adapters.sealing import EnvelopeSealing
 from agent.adapters.sponsorships_table import SponsorshipTable
 from agent.adapters.tables import Account, Rows
-from agent.domain import Answer, RequestId, Secret, Sponsorship, Status, StepId, Ticket
+from agent.domain import Sponsorship, Status
 from agent.errors import Permanent, StoreUnusable
+from agent.receipts import Answer, Ticket
+from agent.values import RequestId, Secret, StepId
 from tests.stores.pieces import (
     NOW,
     STEP,
