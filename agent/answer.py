@@ -15,11 +15,12 @@ from agent.errors import StoreUnusable
 from agent.ports import Tenant
 from agent.receipts import Answer, Outcome, Receipt, Ticket
 from agent.records import RequestRecord
-from agent.values import PersonId, RequestId, StepId
+from agent.values import PersonId, RequestId, StepId, canonical
 
 # A no of policy or of an approver is an answer; any other refusal needs a person to look.
 _PLAIN_NO = ("denied", "undo_denied", "rejected", "no_answer", "not_for_me", "unchangeable", "owed")
 _PLAIN_NO_PREFIX = "owed_"
+LONGEST_FINDING = 300
 
 
 async def answer(tenant: Tenant, request: RequestId) -> Ended:
@@ -131,12 +132,12 @@ def _with_steps(
         return Answer(status=Status.DONE, text=text)
     left = [s for s in work.plan.steps if _left_behind(done.get(s.id), undo.get(s.id))]
     if left:
-        return _handed_over(record, lines, text, desk, Status.PARTLY_DONE)
+        return _handed_over(record, lines, text, desk, Status.PARTLY_DONE, receipts)
     failed = next(
         (r for r in done.values() if r.outcome not in (Outcome.DONE, Outcome.FOUND)), None
     )
     if failed is None or failed.refusal is None or not plain(failed.refusal):
-        return _handed_over(record, lines, text, desk)
+        return _handed_over(record, lines, text, desk, receipts=receipts)
     undone = any(r.outcome is Outcome.UNDONE for r in undo.values())
     return Answer(status=Status.UNDONE if undone else Status.REFUSED, text=text)
 
@@ -184,22 +185,39 @@ def _handed_over(
     text: str,
     desk: PersonId,
     status: Status = Status.ESCALATED,
+    receipts: Sequence[Receipt] = (),
 ) -> Answer:
-    """Return an answer with a ticket: what was asked, read, planned, done, left undone."""
-    work, request = record.work, record.request
-    account = [f"Asked: {request.ask.text or request.ask.action}"]
-    if work is not None:
-        account += [
-            f"Read {f.lookup} ({f.source}) at {f.read_at.isoformat()}"
-            + (f": unknown, {f.unknown}" if f.unknown else "")
-            for f in work.findings
-        ]
-        account += [f"Planned {s.id}: {s.summary}" for s in work.plan.steps]
-        if work.refusal is not None:
-            account.append(f"Stopped: {work.refusal.for_admin}")
-        if work.intent.say:
-            account.append(f"Understood as {work.intent.kind}: {work.intent.say}")
-    account += list(lines)
-    ticket = Ticket(id=f"T-{request.id[:10]}", to=desk, summary=text, account=tuple(account))
+    """Return an answer with a ticket: what was asked, found, planned, done, left undone."""
+    account = (*_background(record), *map(_tried, receipts), *lines)
+    ticket = Ticket(id=f"T-{record.request.id[:10]}", to=desk, summary=text, account=account)
     told = f"{text} I have handed this to the service desk (ticket {ticket.id})."
     return Answer(status=status, text=told, ticket=ticket)
+
+
+def _background(record: RequestRecord) -> list[str]:
+    """Return what was asked, what was seen and by whose eyes, what was planned, why it stopped."""
+    account = [f"Asked: {record.request.ask.text or record.request.ask.action}"]
+    work = record.work
+    if work is None:
+        return account
+    if work.intent.say:
+        account.append(f"Understood as {work.intent.kind}: {work.intent.say}")
+    for f in work.findings:
+        seen = f.unknown or canonical(f.seen).decode()
+        account.append(f"Found {f.lookup} of {f.about} ({f.source}): {_short(seen)}")
+    account += [f"Planned {s.id}: {s.summary}" for s in work.plan.steps]
+    if work.refusal is not None:
+        account.append(f"Stopped: {work.refusal.for_admin}")
+    return account
+
+
+def _tried(receipt: Receipt) -> str:
+    """Return what became of one attempt, in the words of an engineer."""
+    hands = f" as {receipt.authority.mode} {receipt.authority.person}" if receipt.authority else ""
+    why = f": {receipt.refusal.for_admin}" if receipt.refusal else ""
+    trace = f" (Graph request {receipt.graph.request_id})" if receipt.graph else ""
+    return f"Tried to {receipt.direction} {receipt.step}{hands}: {receipt.outcome}{why}{trace}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_FINDING else f"{text[:LONGEST_FINDING]} …"
