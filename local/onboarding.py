@@ -13,9 +13,10 @@ import aiohttp
 import yaml
 
 from agent.adapters.registry_table import Registration
-from agent.domain import Classification, PersonId, Secret, Sponsorship
+from agent.domain import Classification, Sponsorship
 from agent.onboard import Organisation, lend, onboard
 from agent.settings import Settings
+from agent.values import PersonId, Secret
 from agent.wiring import Deployment
 from policy.pack import load
 

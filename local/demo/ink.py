@@ -7,6 +7,7 @@ Rules
 - lines are 76 to 100 columns wide.
 """
 
+import re
 import sys
 import unicodedata
 from typing import TextIO
@@ -40,6 +41,12 @@ def console(out: TextIO) -> Console:
     width = made.width if made.is_terminal else WIDEST
     made.width = max(NARROWEST, min(WIDEST, width))
     return made
+
+
+def picture(out: Console) -> str:
+    """What a recording console showed, as an SVG that fetches nothing: fonts are the reader's."""
+    drawn = out.export_svg(title="python3 -m local demo")
+    return re.sub(r"@font-face \{.*?\n    \}\n", "", drawn, flags=re.DOTALL)
 
 
 def safe_output() -> TextIO:

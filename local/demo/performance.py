@@ -14,7 +14,7 @@ from typing import Any
 from local.azurite import AzuriteError
 from local.demo import proof
 from local.demo.exhibits import Check, Exhibit
-from local.demo.ink import console, safe_output
+from local.demo.ink import console, picture, safe_output
 from local.demo.play import Mark, Play, Variant
 from local.demo.story import Outcome, Teller
 from local.demo.variants import chosen
@@ -38,6 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     # Under --json standard output carries one object and nothing else.
     out = console(sys.stderr if options.json else safe_output())
     out.quiet = options.json
+    out.record = options.picture is not None
     teller = Teller(out)
     pause = 0.0 if options.fast or not out.is_terminal or out.quiet else _PAUSE_SECONDS
     try:
@@ -46,6 +47,8 @@ def main(arguments: Sequence[str]) -> int:
     except (ProcessError, AzuriteError, AlreadyRunningError) as fault:
         print(f"the local world could not start: {fault}", file=sys.stderr)
         return 1
+    if options.picture is not None:
+        options.picture.write_text(picture(out), encoding="utf-8")
     if options.json:
         print(json.dumps(told, ensure_ascii=False))
     return 0 if told["ok"] else 1
@@ -150,5 +153,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", metavar="a,b", help="some variants: a letter, or one like f2")
     parser.add_argument("--json", action="store_true", help="print the facts as one JSON object")
     parser.add_argument("--data", type=Path, metavar="DIR", help="keep the world's files here")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="keep what is told as an SVG")
     parser.add_argument("--fast", action="store_true", help="no pauses on a terminal")
     return parser
