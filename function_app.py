@@ -31,6 +31,12 @@ async def health(req: func.HttpRequest) -> func.HttpResponse:
     return await process.health()
 
 
+@app.timer_trigger(schedule="0 7 * * * *", arg_name="timer")
+@app.durable_client_input(client_name="client")
+async def purge_histories(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
+    await process.purge(client)
+
+
 @app.orchestration_trigger(context_name="context", orchestration="run")
 def run(context: df.DurableOrchestrationContext):  # type: ignore[no-untyped-def]
     return (yield from process.run(context))

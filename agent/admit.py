@@ -101,13 +101,18 @@ async def _underway(runs: Runs, ref: Ref) -> bool:
 
 
 async def _begin(tenant: Tenant, runs: Runs, ref: Ref, record: RequestRecord) -> None:
-    # INVARIANT: the trail knows of a request before its run starts (tests/claims/test_failure.py)
+    # INVARIANT: the trail knows of a request before its run (tests/claims/test_seed_variants.py)
     await tenant.audit.append([request_draft(record.request, record.body_digest)])
     await runs.start(ref)
 
 
-async def reply(tenant: Tenant, runs: Runs, record: RequestRecord, text: str) -> Refusal | None:
-    """Keep a reply to the question that is open and wake the run; None when it was taken."""
+async def reply(
+    tenant: Tenant, runs: Runs, person: Person, record: RequestRecord, text: str
+) -> Refusal | None:
+    """Keep a reply to the question that is open and wake the run; None when it was taken.
+
+    The sign-in that came with the reply takes the place of the older one, which may have ended.
+    """
     asked = record.work.asked if record.work else None
     if asked is None or record.status is not Status.WAITING_FOR_REPLY:
         return Refusal(
@@ -115,7 +120,8 @@ async def reply(tenant: Tenant, runs: Runs, record: RequestRecord, text: str) ->
             for_user="I have not asked you anything here.",
             for_admin="no question is open",
         )
-    if not await tenant.requests.reply(record.request.id, asked.number, text):
+    taken = await tenant.requests.reply(record.request.id, asked.number, text, person.assertion)
+    if not taken:
         return Refusal(
             code="answered",
             for_user="You have answered this already.",

@@ -79,6 +79,12 @@ class Process:
         done: dict[str, Any] = await getattr(self.activities, name)(given)
         return done
 
+    async def purge(self, client: Any) -> int:
+        """Forget finished histories; they hold ids only, and even those not for ever."""
+        from agent.adapters.runs import KEPT, DurableRuns
+
+        return await DurableRuns(client).purge(self.deployment.clock.now() - KEPT)
+
     def run(self, context: Any) -> Any:
         """Return the run of one request, as a generator."""
         from agent import workflow

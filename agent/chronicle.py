@@ -2,7 +2,8 @@
 
 Rules
 - names, departments and what people typed never appear: a finding is named by source, time and a
-  digest of what was seen, so that an auditor can check it and a reader of the table learns nothing;
+  digest of what was seen, so that an auditor who holds what was seen can check it. A digest of yes
+  or no can be guessed: it hides words, not facts that the record says anyway;
 - the decision is written with the rules of all six layers, its snapshot and what was Unknown;
 - the same words for the same thing in every record.
 """

@@ -18,6 +18,7 @@ from agent.domain import Classification, Sponsorship
 from agent.errors import Permanent
 from agent.values import Frozen, Guid, Secret, TenantId
 from agent.wiring import Deployment
+from policy.pack import SHIPPED, load
 from policy.rule import Rule
 from policy.snapshot import write_body
 
@@ -45,7 +46,10 @@ async def onboard(
     published_by: str,
     approved_by: str,
 ) -> Registration:
-    """Set one organisation up and return its place on the registry."""
+    """Set one organisation up and return its place on the registry.
+
+    `rules` are the tenant's own; the publisher's limits are added to them.
+    """
     settings = deployment.settings
     own = deployment.account(settings.registry_endpoint, settings.azure_client_id)
     account = deployment.account(organisation.tables_endpoint, organisation.identity)
@@ -67,15 +71,28 @@ async def onboard(
     async def sign(message: bytes) -> tuple[str, bytes]:
         return await vault.sign(SIGNING_KEY, message)
 
-    if await publisher.published() != write_body(rules).id:
+    whole = with_limits(rules)
+    if await publisher.published() != write_body(whole).id:
         await publisher.publish(
-            rules, key["kid"], sign, published_by=published_by, approved_by=approved_by
+            whole, key["kid"], sign, published_by=published_by, approved_by=approved_by
         )
     registration = Registration(
         **organisation.model_dump(exclude={"targets"}), policy_key=key, signing_kid=key["kid"]
     )
     await deployment.registry().put(registration)
     return registration
+
+
+def with_limits(rules: Sequence[Rule]) -> tuple[Rule, ...]:
+    """Return rules together with the publisher's hard limits, which no tenant can leave out.
+
+    Raises ValueError when a rule takes the name of a limit.
+    """
+    limits = load(SHIPPED / "global")
+    taken = {limit.id for limit in limits} & {rule.id for rule in rules if rule not in limits}
+    if taken:
+        raise ValueError(f"expected names other than the publisher's, saw {', '.join(taken)}")
+    return (*limits, *(rule for rule in rules if rule not in limits))
 
 
 async def _data_key(vault: Vault) -> None:

@@ -145,8 +145,8 @@ class RequestStore(Protocol):
     async def set_status(self, request: RequestId, status: Status) -> None:
         """Say where an unfinished request stands."""
 
-    async def reply(self, request: RequestId, number: int, text: str) -> bool:
-        """Keep the n-th reply to a question; False when that one was answered already."""
+    async def reply(self, request: RequestId, number: int, text: str, assertion: Secret) -> bool:
+        """Keep the n-th reply and the sign-in it came with; False when it was answered already."""
 
     async def replies(self, request: RequestId) -> list[str]:
         """Return the replies given so far, in order."""

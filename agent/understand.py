@@ -36,9 +36,7 @@ def _re(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
-_HELLO = (
-    r"(?:hi|hello|hey|hiya|dear|good (?:morning|afternoon|evening|day)|thanks|thank you|cheers)"
-)
+_HELLO = r"(?:hi|hello|hey|hiya|dear|good (?:morning|afternoon|evening)|thanks|thank you)"
 _GREETING = _re(rf"(?:{_HELLO}(?: (?:there|all|team|everyone|again|very much|a lot))?[\s!.,]*)+")
 _OPENING = _re(rf"^{_HELLO}\b(?: [\w']+){{0,2}}\s*[,.!:]\s*")
 _NEVER_MIND = _re(
@@ -117,7 +115,7 @@ _PROPER = re.compile(
     r"\b[A-Z0-9][\w'-]*(?: (?:[A-Z0-9][\w'-]*|of|for|in|on|at|the(?= [A-Z])))*(?=\s*$)"
 )
 _EMPTY = _re(
-    r"(?:(?:can'?t|cannot|can not|unable|denied|locked|lost|no|not|able|need|want|would|like|give|"
+    r"(?:\b(?:can(?:'?t| ?not)|unable|denied|locked|lost|no|not|able|need|want|would|like|give|"
     r"grant|add|remove|join|request|get|let|open|see|access|permissions?|error|i|you|we|any|some|"
     r"this|that|same|new|right|wrong|few|other|could|have|don't|do|still|again|asking)\b[\s,]*)+"
 )

@@ -19,7 +19,7 @@ COMMANDS = {
     "up": "the whole local world, until it is stopped",
     "down": "stop a running local world",
     "check": "formatting, lints, types, import contracts, generated docs, tests",
-    "bench": "the figures that DESIGN promises, measured here",
+    "bench": "how fast it is here, beside its yardsticks and peers",
 }
 # These run on the standard library alone: stopping the world must not wait for an installation.
 NEEDS_NOTHING = ("down",)

@@ -30,7 +30,7 @@ LENT_TAGS = frozenset({"finance", "sales", "operations", "marketing"})
 async def bring_on_board(facts: Mapping[str, Any], settings: Mapping[str, str]) -> None:
     """Onboard every organisation of the local world. `facts` is what `up` knows so far."""
     deployment = Deployment(Settings.of(settings))
-    rules = load(PACKS / "global", PACKS / "tenant-default")
+    rules = load(PACKS / "tenant-default")
     targets = yaml.safe_load(TARGETS.read_text(encoding="utf-8"))
     try:
         async with aiohttp.ClientSession() as session:

@@ -11,6 +11,7 @@ Rules
 Never here: how an exchange is made (`entra_exchange`), tenants other than the broker's own.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -91,10 +92,12 @@ class _Tokens:
     ) -> None:
         self._cache, self._find, self._key, self._swap = cache, find, key, swap
         self._grant: Secret | None = None
+        self._finding = asyncio.Lock()  # calls made at once look for the grant once
 
     async def token(self) -> Secret:
-        if self._grant is None:
-            self._grant = await self._find()
+        async with self._finding:
+            if self._grant is None:
+                self._grant = await self._find()
         return await self._cache.get(self._key(self._grant), partial(self._swap, self._grant))
 
     def forget(self) -> None:

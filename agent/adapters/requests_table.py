@@ -111,11 +111,16 @@ class RequestTable:
         """Say where an unfinished request stands."""
         await self._change(request, _main(request) | {"status": status.value})
 
-    async def reply(self, request: RequestId, number: int, text: str) -> bool:
-        """Keep the n-th reply to a question; False when that one was answered already."""
+    async def reply(self, request: RequestId, number: int, text: str, assertion: Secret) -> bool:
+        """Keep the n-th reply and the sign-in it came with; False when it was answered already."""
         row: Row = {"PartitionKey": key(request), "RowKey": key("reply", f"{number:04d}")}
         await self._sealed.seal(row, "text", text.encode())
-        return await self._rows.insert(row)
+        if not await self._rows.insert(row):
+            return False
+        renewed = _main(request)
+        await self._sealed.seal(renewed, "assertion", assertion.reveal().encode())
+        await self._change(request, renewed)
+        return True
 
     async def replies(self, request: RequestId) -> list[str]:
         """Return the replies given so far, in order."""

@@ -7,12 +7,14 @@ the client's management URLs, which carry the system key.
 """
 
 import logging
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agent.calls import Ref, instance_id
 from agent.errors import Transient
 
 ORCHESTRATOR = "run"
+KEPT = timedelta(days=1)  # how long the history of a finished run is kept
 _log = logging.getLogger("warrant.runs")
 
 
@@ -38,6 +40,18 @@ class DurableRuns:
         """Whether a run of this request was ever started."""
         status = await self._client.get_status(instance_id(ref))
         return bool(status and status.instance_id)
+
+    async def purge(self, before: datetime) -> int:
+        """Forget the histories of runs that began before this time and have ended; how many."""
+        from azure.durable_functions import OrchestrationRuntimeStatus as State
+
+        ended = [State.Completed, State.Failed, State.Terminated, State.Canceled]
+        purged = await self._client.purge_instance_history_by(
+            created_time_from=datetime.fromtimestamp(0, UTC),
+            created_time_to=before,
+            runtime_status=ended,
+        )
+        return int(purged.instances_deleted)
 
     async def wake(self, ref: Ref, event: str) -> None:
         """Wake a run that may wait for this event; a run that has ended is left alone."""

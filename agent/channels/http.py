@@ -160,7 +160,7 @@ async def reply_to_request(visit: Visit) -> func.HttpResponse:
     """POST /requests/{id}/reply: answer a clarifying question."""
     record = await _own(visit)
     body = read(NewReply, visit.req.get_body(), _headers(visit.req))
-    refusal = await admit.reply(visit.tenant, visit.runs, record, body.text)
+    refusal = await admit.reply(visit.tenant, visit.runs, visit.person, record, body.text)
     if refusal is not None:
         raise BadInput(409, refusal.code, refusal.for_user)
     line = views.request_line(record)

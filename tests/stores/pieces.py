@@ -149,6 +149,7 @@ def step_of(quorum: int = 1, approvers: int = 1, summary: str = "Add them") -> S
         target=TargetFacts(type="group", id=GroupId("g1"), name="Finance"),
         reversible=True,
         summary=summary,
+        achieved="You are now a member.",
         forecast=permit(),
         undo_forecast=None,
         approvals=(need,),

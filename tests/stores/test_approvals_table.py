@@ -192,3 +192,15 @@ async def test_a_vote_that_was_forged_in_the_table_is_unusable(
     await rows.insert(forged)
     with pytest.raises(StoreUnusable):
         await store.votes(request_id, STEP)
+
+
+async def test_the_approvers_tokens_are_forgotten_and_the_votes_are_not(
+    store: ApprovalTable, request_id: RequestId
+) -> None:
+    step = step_of()
+    await store.ask(request_id, step, person(9))
+    await store.vote(request_id, vote_of(0), 1, TOKEN)
+    assert await store.assertion(request_id, vote_of(0)) is not None
+    await store.forget(request_id)
+    assert await store.assertion(request_id, vote_of(0)) is None
+    assert [v.approver for v in await store.votes(request_id, step.id)] == [vote_of(0).approver]

@@ -15,7 +15,7 @@ from agent.adapters.sponsorships_table import SponsorshipTable
 from agent.adapters.tables import Account, Rows
 from agent.domain import Sponsorship, Status
 from agent.errors import Permanent, StoreUnusable
-from agent.receipts import Answer, Ticket
+from agent.receipts import Answer, Outcome, Ticket
 from agent.values import RequestId, Secret, StepId
 from tests.stores.pieces import (
     NOW,
@@ -35,6 +35,7 @@ from tests.stores.pieces import (
 pytestmark = pytest.mark.stack
 DIGEST = "d" * 64
 TOKEN = Secret("canary-token")
+RENEWED = Secret("canary-renewed")
 
 
 @pytest.fixture
@@ -166,10 +167,29 @@ async def test_a_large_work_spans_columns_and_a_smaller_one_replaces_it(
 
 async def test_each_reply_is_taken_once_and_in_order(store: RequestTable) -> None:
     request = request_of()
-    first = await asyncio.gather(*(store.reply(request.id, 1, f"one {n}") for n in range(5)))
+    await store.admit(request, DIGEST, TOKEN)
+    first = await asyncio.gather(
+        *(store.reply(request.id, 1, f"one {n}", RENEWED) for n in range(5))
+    )
     assert first.count(True) == 1
-    assert await store.reply(request.id, 2, "two")
+    assert await store.reply(request.id, 2, "two", RENEWED)
     assert [text[:3] for text in await store.replies(request.id)] == ["one", "two"]
+    kept = await store.assertion(request.id)
+    assert kept is not None, "the sign-in that came with the reply is the one that counts"
+    assert kept.reveal() == RENEWED.reveal()
+
+
+async def test_a_wait_in_which_nothing_was_sent_voids_what_was_begun(store: RequestTable) -> None:
+    """Else somebody else's change in the meantime would be taken for ours, and undone."""
+    request = request_of().id
+    await store.save_began(request, STEP, "do", began_of())
+    assert await store.unsettled(request) == [STEP]
+    wait = receipt_of().model_copy(update={"outcome": Outcome.WAITING, "ours": False})
+    await store.save_receipt(request, wait.model_copy(update={"sent": True}))
+    assert (await store.claim(request, STEP, "do")).began is not None
+    await store.save_receipt(request, wait.model_copy(update={"sent": False}))
+    assert (await store.claim(request, STEP, "do")).began is None
+    assert await store.unsettled(request) == []
 
 
 async def test_claims_at_once_count_different_attempts(store: RequestTable) -> None:
@@ -270,7 +290,7 @@ async def test_nothing_personal_lies_in_the_clear(
     step = step_of(quorum=2, approvers=2, summary="canary-summary")
     await store.admit(request, DIGEST, TOKEN)
     await store.save_work(request.id, work_of("canary-work", (step,)), Status.RUNNING)
-    await store.reply(request.id, 1, "canary-reply")
+    await store.reply(request.id, 1, "canary-reply", RENEWED)
     await store.claim(request.id, STEP, "do")
     await store.save_began(request.id, STEP, "do", began_of("canary-before"))
     await store.save_receipt(request.id, receipt_of("canary-after" * 40))
