@@ -125,7 +125,7 @@ def _with_steps(
     undo = {r.step: r for r in receipts if r.direction == "undo"}
     lines = tuple(tell(step, done.get(step.id), undo.get(step.id)) for step in work.plan.steps)
     text = " ".join(lines)
-    if all(
+    if not undo and all(
         s.id in done and done[s.id].outcome in (Outcome.DONE, Outcome.FOUND)
         for s in work.plan.steps
     ):

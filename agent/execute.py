@@ -141,7 +141,7 @@ async def _drifted(
         refusal = Refusal(
             code="authority_moved",
             for_user="The person whose right was to be used no longer holds it, so I stopped.",
-            for_admin=f"planned {authority.person}, now {now_able}",
+            for_admin=f"planned {authority.person}, now {_who(now_able)}",
         )
         moved = attempt.receipt(Outcome.FAILED, refusal=refusal, decision=decision)
         return await _record(attempt, moved)
@@ -157,6 +157,10 @@ async def _drifted(
         short = attempt.receipt(Outcome.REFUSED, refusal=refusal, decision=decision)
         return await _record(attempt, short)
     return None
+
+
+def _who(able: Authority | Refusal) -> str:
+    return able.code if isinstance(able, Refusal) else able.person
 
 
 def _owed(attempt: Attempt, decision: Decision) -> tuple[str, ...]:

@@ -48,7 +48,8 @@ PlainText = Annotated[str, AfterValidator(_readable)]
 class Frozen(BaseModel):
     """A value: immutable, closed to unknown fields, equal by content."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # what was given stays out of error messages: an unhandled one would end in a log
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Secret:

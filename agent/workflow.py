@@ -23,7 +23,7 @@ T = TypeVar("T")
 Run = Generator[Any, Any, T]
 
 HOLDS = (Outcome.DONE, Outcome.FOUND)
-PAUSES = tuple(timedelta(seconds=s) for s in (5, 30, 120, 600, 3600))
+PAUSES = tuple(timedelta(seconds=s) for s in (5, 30, 120, 600, 3_600, 21_600, 86_400, 259_200))
 MOST_WAKES = 60  # an event raised over and over must not spin the run for ever
 
 
@@ -59,7 +59,7 @@ def carried_out(
 ) -> Run[StepResult]:
     """Carry out one step, waiting as often as it says; a fault is a step that does not hold."""
     what = StepRef(tenant=ref.tenant, request=ref.request, step=step, direction=direction)
-    pauses = list(PAUSES[:3])
+    pauses, ours = list(PAUSES[:3]), False
     for wake in range(MOST_WAKES):
         if wait is not None:
             yield from woken(context, wait, by_event=wake < MOST_WAKES // 2)
@@ -72,8 +72,8 @@ def carried_out(
             continue
         if result.outcome is not Outcome.WAITING:
             return result
-        wait = result.wait
-    return StepResult(step=step, outcome=Outcome.UNKNOWN)
+        wait, ours = result.wait, result.ours
+    return StepResult(step=step, outcome=Outcome.UNKNOWN, ours=ours)
 
 
 def undone(context: Any, ref: Ref, done: list[StepResult]) -> Run[None]:

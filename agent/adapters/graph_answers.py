@@ -44,11 +44,18 @@ def json_object(answer: Answer) -> dict[str, Any]:
         raise Permanent("too_large", "expected a smaller answer from Graph")
     try:
         found = json.loads(answer.body)
+        if b"\\ud" in answer.body.lower():
+            found = json.loads(_whole(json.dumps(found, ensure_ascii=False)))
     except (ValueError, RecursionError):
         found = None
     if answer.status != 200 or not isinstance(found, dict):
         raise Transient("odd_answer", f"expected a JSON object from Graph, saw {_seen(answer)}")
     return found
+
+
+def _whole(text: str) -> str:
+    """Return text in which halves of surrogate pairs are replaced: they cannot be written down."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def read_fault(answer: Answer) -> Fault:

@@ -274,3 +274,12 @@ async def test_forty_reads_at_once_share_the_connections(alice: PersonGraph, gra
     assert sorted(json.dumps(item) for item in seen) == sorted(
         json.dumps({"n": n}) for n in range(40)
     )
+
+
+async def test_half_a_surrogate_pair_in_a_name_can_still_be_written_down(
+    alice: PersonGraph, graph: Any
+) -> None:
+    graph.answers.append((200, {"displayName": "a\ud800b", "smile": "\U0001f600"}))
+    seen = await alice.read("users", ALICE) or {}
+    assert seen == {"displayName": "a\ufffdb", "smile": "\U0001f600"}
+    assert json.dumps(seen, ensure_ascii=False).encode()
