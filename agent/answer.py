@@ -25,16 +25,13 @@ LONGEST_FINDING = 300
 
 async def answer(tenant: Tenant, request: RequestId) -> Ended:
     """End a request: say what is true, hand over what a person must see, record it."""
-    record, receipts, unsettled = await asyncio.gather(
-        tenant.requests.load(request),
-        tenant.requests.receipts(request),
-        tenant.requests.unsettled(request),
-    )
+    stored = await tenant.requests.whole(request)
+    record = stored.record
     if record is None:
         raise StoreUnusable("request_missing", f"request {request} is not in the store")
     if record.answer is not None and record.status.final:
         return await _told_before(tenant, record, record.answer)
-    said = compose(record, receipts, tenant.service_desk, unsettled)
+    said = compose(record, stored.receipts, tenant.service_desk, stored.unsettled)
     now = tenant.clock.now()
     # The end is told even where the trail cannot be written: silence would be worse, and nothing
     # is changed here. What failed is raised afterwards, so that the run tries again.

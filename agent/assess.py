@@ -29,12 +29,12 @@ MOST_QUESTIONS = 3
 
 async def assess(tenant: Tenant, request: RequestId) -> Outline:
     """Return what to do next for a request, after keeping and recording how that was found."""
-    record, replies, assertion, lent = await asyncio.gather(
-        tenant.requests.load(request),
-        tenant.requests.replies(request),
+    stored, assertion, lent = await asyncio.gather(
+        tenant.requests.whole(request),
         tenant.requests.assertion(request),
         tenant.sponsorships.standing(),
     )
+    record, replies = stored.record, stored.replies
     if record is None:
         raise StoreUnusable("request_missing", f"request {request} is not in the store")
     if _unanswered(record, replies):
@@ -42,7 +42,7 @@ async def assess(tenant: Tenant, request: RequestId) -> Outline:
     try:
         acting = as_requester(tenant, record.request, assertion)
         work = await _work_on(
-            tenant, record, tuple(replies), readers(tenant, acting, record.request, lent)
+            tenant, record, replies, readers(tenant, acting, record.request, lent)
         )
     except Fault as fault:
         work = Work(intent=_unread(), refusal=_not_assessed(fault))

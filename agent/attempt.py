@@ -5,6 +5,7 @@ what earlier attempts left is in the claim.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
@@ -32,20 +33,19 @@ class Loaded:
     record: RequestRecord
     votes: list[Vote]
     lent: list[Sponsorship]
-    receipts: list[Receipt]
+    receipts: tuple[Receipt, ...]
 
 
 async def load(tenant: Tenant, request: RequestId, step: StepId) -> Loaded:
     """Load what one attempt needs, at once. Raises StoreUnusable when the request is not there."""
-    record, votes, lent, receipts = await asyncio.gather(
-        tenant.requests.load(request),
+    stored, votes, lent = await asyncio.gather(
+        tenant.requests.whole(request),
         tenant.approvals.votes(request, step),
         tenant.sponsorships.standing(),
-        tenant.requests.receipts(request),
     )
-    if record is None:
+    if stored.record is None:
         raise StoreUnusable("request_missing", f"request {request} is not in the store")
-    return Loaded(record, votes, lent, receipts)
+    return Loaded(stored.record, votes, lent, stored.receipts)
 
 
 class Attempt:
@@ -159,7 +159,7 @@ class Attempt:
         )
 
 
-def _turn_round(attempt: Attempt, receipts: list[Receipt]) -> None:
+def _turn_round(attempt: Attempt, receipts: Sequence[Receipt]) -> None:
     """Make the attempt one at the inverse: only of what a receipt says is ours."""
     # INVARIANT: undo never touches someone else's change (tests/claims/test_failure.py)
     attempt.done = next(

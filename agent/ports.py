@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.domain import Classification, Request, Sponsorship, Status, Step, Work
 from agent.receipts import Answer, Began, GraphTrace, Receipt, Vote
-from agent.records import AuditRecord, Claim, Draft, Pending, RequestRecord
+from agent.records import AuditRecord, Claim, Draft, Pending, RequestRecord, Stored
 from agent.values import PersonId, RequestId, Secret, StepId, TenantId
 from policy.snapshot import Snapshot
 
@@ -133,6 +133,9 @@ class RequestStore(Protocol):
     async def load(self, request: RequestId) -> RequestRecord | None:
         """Return the record, or None when there is none."""
 
+    async def whole(self, request: RequestId) -> Stored:
+        """Return everything stored of a request, by one read."""
+
     async def list_of(self, person: PersonId) -> list[RequestRecord]:
         """Return a person's own requests, newest first."""
 
@@ -148,9 +151,6 @@ class RequestStore(Protocol):
     async def reply(self, request: RequestId, number: int, text: str, assertion: Secret) -> bool:
         """Keep the n-th reply and the sign-in it came with; False when it was answered already."""
 
-    async def replies(self, request: RequestId) -> list[str]:
-        """Return the replies given so far, in order."""
-
     async def claim(self, request: RequestId, step: StepId, direction: str) -> Claim:
         """Count one more attempt at a step and return what earlier attempts left."""
 
@@ -161,12 +161,6 @@ class RequestStore(Protocol):
 
     async def save_receipt(self, request: RequestId, receipt: Receipt) -> None:
         """Keep what a step did; a wait in which nothing was sent also voids what was begun."""
-
-    async def receipts(self, request: RequestId) -> list[Receipt]:
-        """Return the latest receipt of each step and direction."""
-
-    async def unsettled(self, request: RequestId) -> list[StepId]:
-        """Return the steps that began a change of which no receipt tells the end."""
 
     async def finish(self, request: RequestId, answer: Answer, at: datetime) -> None:
         """Close the request, and forget the requester's sign-in token."""

@@ -46,6 +46,15 @@ class Claim(Frozen):
     receipt: Receipt | None = None
 
 
+class Stored(Frozen):
+    """All that is stored of one request: read at once, so that its parts fit together."""
+
+    record: RequestRecord | None = None
+    replies: tuple[str, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
+    unsettled: tuple[StepId, ...] = ()  # began a change of which no receipt tells the end
+
+
 class Pending(Frozen):
     """One approval that was asked for."""
 

@@ -22,10 +22,11 @@ def readers(
 ) -> Readers:
     """Return as whom each lookup is asked: the acting person, or whoever lends that lookup."""
     lent: dict[str, M365] = {}
-    for name in _LENT:
-        for sponsorship in sponsorships:
-            if name in sponsorship.lookups and name not in lent:
-                lent[name] = tenant.tokens.sponsor(sponsorship, correlation(request.id))
+    for sponsorship in sponsorships:
+        names = [name for name in _LENT if name in sponsorship.lookups and name not in lent]
+        if names:  # one handle for all of them: each new one reads the vault
+            sponsor = tenant.tokens.sponsor(sponsorship, correlation(request.id))
+            lent |= dict.fromkeys(names, sponsor)
     return Readers(acting, lent)
 
 

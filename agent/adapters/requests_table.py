@@ -25,7 +25,6 @@ from agent.adapters.columns import (
     forgotten,
     is_key,
     key,
-    under,
     unreadable,
 )
 from agent.adapters.sealing import Sealing
@@ -33,7 +32,7 @@ from agent.adapters.tables import Rows, etag_of
 from agent.domain import Request, Status, Work
 from agent.errors import StoreUnusable, Transient
 from agent.receipts import Answer, Began, Outcome, Receipt
-from agent.records import Claim, RequestRecord
+from agent.records import Claim, RequestRecord, Stored
 from agent.values import PersonId, RequestId, Secret, StepId
 
 MAIN = "request"
@@ -89,6 +88,27 @@ class RequestTable:
         row = await self._rows.get(request, MAIN)
         return None if row is None else await self._read(row)
 
+    async def whole(self, request: RequestId) -> Stored:
+        """Return everything stored of a request, by one read."""
+        if not is_key(request):
+            return Stored()
+        rows = {row["RowKey"]: row for row in await self._rows.query(request)}
+        main = rows.pop(MAIN, None)
+        steps = [row for rk, row in rows.items() if rk.startswith("step|")]
+        found = [await self._sealed.open_as(row, "receipt", Receipt) for row in steps]
+        texts = [rows[rk] for rk in sorted(rows) if rk.startswith("reply|")]
+        said = [await self._sealed.open(row, "text") or b"" for row in texts]
+        return Stored(
+            record=None if main is None else await self._read(main),
+            replies=tuple(text.decode() for text in said),
+            receipts=tuple(receipt for receipt in found if receipt is not None),
+            unsettled=tuple(
+                StepId(row["RowKey"].split("|")[1])
+                for row, receipt in zip(steps, found, strict=True)
+                if receipt is None and row.get("began_parts")
+            ),
+        )
+
     async def list_of(self, person: PersonId) -> list[RequestRecord]:
         """Return a person's own requests, the newest first, LISTED at most."""
         found = await self._pointed_at("person", person)
@@ -122,11 +142,6 @@ class RequestTable:
         await self._change(request, renewed)
         return True
 
-    async def replies(self, request: RequestId) -> list[str]:
-        """Return the replies given so far, in order."""
-        rows = await self._rows.query(key(request), between=under("reply"))
-        return [(await self._sealed.open(row, "text") or b"").decode() for row in rows]
-
     async def claim(self, request: RequestId, step: StepId, direction: str) -> Claim:
         """Count one more attempt at a step and return what earlier attempts left."""
         place = _step(request, step, direction) | {"claim": secrets.token_hex(8)}
@@ -157,23 +172,6 @@ class RequestTable:
             # Else somebody else's change in the meantime would be taken for ours, and undone.
             row |= forgotten("began")
         await self._rows.upsert(row)
-
-    async def receipts(self, request: RequestId) -> list[Receipt]:
-        """Return the latest receipt of each step and direction."""
-        rows = await self._rows.query(key(request), between=under("step"))
-        found = [await self._sealed.open_as(row, "receipt", Receipt) for row in rows]
-        return [receipt for receipt in found if receipt is not None]
-
-    async def unsettled(self, request: RequestId) -> list[StepId]:
-        """Return the steps that began a change of which no receipt tells the end."""
-        rows = await self._rows.query(
-            key(request), between=under("step"), select=["RowKey", "began_parts", "receipt_parts"]
-        )
-        return [
-            StepId(row["RowKey"].split("|")[1])
-            for row in rows
-            if row.get("began_parts") and not row.get("receipt_parts")
-        ]
 
     async def finish(self, request: RequestId, answer: Answer, at: datetime) -> None:
         """Close the request, and forget the requester's sign-in token."""

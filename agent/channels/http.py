@@ -133,9 +133,9 @@ async def list_requests(visit: Visit) -> func.HttpResponse:
 
 async def show_request(visit: Visit) -> func.HttpResponse:
     """GET /requests/{id}: 202 while it runs, 200 at the end."""
-    record = await _own(visit)
-    tenant, request = visit.tenant, record.request.id
-    receipts = await tenant.requests.receipts(request)
+    stored = await visit.tenant.requests.whole(_request_id(visit.req))
+    record = _mine(visit, stored.record)
+    tenant, request, receipts = visit.tenant, record.request.id, stored.receipts
     votes = []
     for step in record.work.plan.steps if record.work else ():
         if step.approvals:
@@ -220,7 +220,10 @@ async def show_audit(visit: Visit) -> func.HttpResponse:
 
 async def _own(visit: Visit) -> RequestRecord:
     """Return the caller's own request; somebody else's is not there at all."""
-    record = await visit.tenant.requests.load(_request_id(visit.req))
+    return _mine(visit, await visit.tenant.requests.load(_request_id(visit.req)))
+
+
+def _mine(visit: Visit, record: RequestRecord | None) -> RequestRecord:
     if record is None or record.request.requester != visit.caller.person:
         raise BadInput(404, "not_found", "there is no such request here")
     return record

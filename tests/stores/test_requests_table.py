@@ -173,7 +173,7 @@ async def test_each_reply_is_taken_once_and_in_order(store: RequestTable) -> Non
     )
     assert first.count(True) == 1
     assert await store.reply(request.id, 2, "two", RENEWED)
-    assert [text[:3] for text in await store.replies(request.id)] == ["one", "two"]
+    assert [text[:3] for text in (await store.whole(request.id)).replies] == ["one", "two"]
     kept = await store.assertion(request.id)
     assert kept is not None, "the sign-in that came with the reply is the one that counts"
     assert kept.reveal() == RENEWED.reveal()
@@ -183,13 +183,13 @@ async def test_a_wait_in_which_nothing_was_sent_voids_what_was_begun(store: Requ
     """Else somebody else's change in the meantime would be taken for ours, and undone."""
     request = request_of().id
     await store.save_began(request, STEP, "do", began_of())
-    assert await store.unsettled(request) == [STEP]
+    assert (await store.whole(request)).unsettled == (STEP,)
     wait = receipt_of().model_copy(update={"outcome": Outcome.WAITING, "ours": False})
     await store.save_receipt(request, wait.model_copy(update={"sent": True}))
     assert (await store.claim(request, STEP, "do")).began is not None
     await store.save_receipt(request, wait.model_copy(update={"sent": False}))
     assert (await store.claim(request, STEP, "do")).began is None
-    assert await store.unsettled(request) == []
+    assert (await store.whole(request)).unsettled == ()
 
 
 async def test_claims_at_once_count_different_attempts(store: RequestTable) -> None:
@@ -247,7 +247,7 @@ async def test_the_latest_receipt_of_each_step_and_direction_is_kept(store: Requ
     for receipt in (receipt_of(outcome="waiting"), receipt_of(), undone):
         await store.save_receipt(request, receipt)
     await store.claim(request, StepId("s2"), "do")  # has no receipt yet
-    assert await store.receipts(request) == [receipt_of(), undone]
+    assert (await store.whole(request)).receipts == (receipt_of(), undone)
 
 
 async def test_a_ticket_is_found_by_whom_it_was_handed_to(store: RequestTable) -> None:
