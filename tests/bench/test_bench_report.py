@@ -2,6 +2,7 @@
 
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -119,3 +120,9 @@ def test_a_benchmark_nobody_knows_is_a_wrong_command_line(
         bench.main(["--only", "loop.seed,loop.speed"])
     assert ended.value.code == 2
     assert "saw loop.speed" in capsys.readouterr().err
+
+
+def test_the_published_figures_are_those_of_the_published_run() -> None:
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    run = REPORT.validate_json((docs / "benchmarks.json").read_bytes())
+    assert as_markdown(run).strip() == (docs / "benchmarks.md").read_text("utf-8").strip()
