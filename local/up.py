@@ -221,6 +221,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--host", choices=("embedded", "func"), default="embedded")
     parser.add_argument("--json", action="store_true", help="print the facts as one line")
     options = parser.parse_args(arguments)
+    if options.port and _is_busy(options.port):
+        print(f"port {options.port} is in use: stop what uses it, or give another", file=sys.stderr)
+        return 1
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
@@ -234,6 +237,16 @@ def main(arguments: Sequence[str]) -> int:
         print(f"the local world could not start: {fault}", file=sys.stderr)
         return 1
     return 0
+
+
+def _is_busy(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
 
 
 def _tell(facts: Mapping[str, Any], as_json: bool) -> None:
