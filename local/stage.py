@@ -152,6 +152,10 @@ class Stage:
         """Create or replace an object of the first organisation."""
         self._call("PUT", f"/objects/{kind}/{quote(identity, safe='')}", whole)
 
+    def tune(self, what: str, values: Mapping[str, object]) -> None:
+        """Turn one of the tenant's switches: settings or delays."""
+        self._call("POST", f"/{what}", values)
+
     def latency(self, graph_ms: int) -> None:
         """Let every Graph call take this long."""
         self._call("POST", "/latency", {"graph_ms": graph_ms})

@@ -205,3 +205,15 @@ async def test_each_organisations_trail_stands_by_itself(world: World, number: i
     assert verify_chain(mine) == []
     actors = {r.body.get("actor") for r in mine} & {r.body.get("actor") for r in other}
     assert actors <= {None}
+
+
+def test_a_site_that_one_may_not_even_see_is_still_found_by_its_group(stage: Stage) -> None:
+    """SharePoint hides closed sites from those who are no members: the very people who ask."""
+    put_out(stage, "oscar.lind" + AF, "Budget 2027")
+    stage.tune("settings", {"site_trimming": True})
+    try:
+        seen = asked(stage, "oscar.lind" + AF, "I can't get into the Budget 2027 SharePoint")
+    finally:
+        stage.tune("settings", {"site_trimming": False})
+    assert seen["status"] == "done"
+    assert stage.is_member("oscar.lind" + AF, "Budget 2027")
