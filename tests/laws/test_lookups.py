@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agent.actions import ACTIONS
 from agent.domain import ResourceName
 from agent.errors import Fault
 from agent.lookups import LOOKUPS, Lookup, Question
@@ -103,3 +104,23 @@ def test_a_lookup_needs_only_what_was_consented(kind: type[Lookup]) -> None:
 def test_names_of_lookups_are_unique() -> None:
     names = [kind.name for kind in LOOKUPS]
     assert len(set(names)) == len(names)
+
+
+async def test_a_long_past_costs_no_further_calls(lab: Lab) -> None:
+    """The log of somebody who came and went two hundred times is still read once, newest first."""
+    history = next(kind for kind in LOOKUPS if kind.name == "history")
+    graph = lab.graph("nadia.petrov")
+    for _ in range(100):
+        for kind in ACTIONS:
+            action = kind.model_validate({"user": lab.oid("freya.holm"), "group": FINANCE})
+            await action.apply(graph, lab.unsafe_warrant_for(action, "nadia.petrov"))
+    lab.cloud.move_clock(600)  # Entra's log lags
+    last = max(call["seq"] for call in lab.cloud.journal.calls_since(0))
+    seen = await history().ask(lab.graph("nadia.petrov"), asked(lab))
+    assert len(lab.cloud.journal.calls_since(last)) == 1
+    assert isinstance(seen, dict)
+    changes = seen["changes"]
+    assert isinstance(changes, list)
+    times = [str(change["at"]) for change in changes if isinstance(change, dict)]
+    assert len(times) == 5
+    assert times == sorted(times, reverse=True)
