@@ -3,6 +3,7 @@
 Each test lets something change between the plan and the act, while the approval is waited for.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,20 @@ FREEZE = Rule.of(
         "when": {"action": {"families": ["group"], "undo": False}},
         "reason": "Changes are frozen.",
         "remedy": "Ask again when the freeze is over.",
+    }
+)
+
+OWNER_ALWAYS = Rule.of(
+    {
+        "schema": 1,
+        "id": "owner-always",
+        "layer": "target",
+        "effect": "require",
+        "when": {"action": {"ids": ["group.member.add"], "undo": False}},
+        "obligations": [
+            {"kind": "approval", "by": "resource_owner", "quorum": 1, "expires_after": "PT1H"}
+        ],
+        "reason": "From now on the owner decides.",
     }
 )
 
@@ -144,8 +159,6 @@ def test_a_requester_who_changed_in_between_gets_nothing(stage: Stage, change: s
 
 def _follow(stage: Stage, request: str, token: str) -> dict[str, Any]:
     """Follow a request with a token from before the account changed."""
-    import time
-
     from local.stage import FINAL, http
 
     for _ in range(300):
@@ -155,3 +168,38 @@ def _follow(stage: Stage, request: str, token: str) -> dict[str, Any]:
             return seen
         time.sleep(0.1)
     raise AssertionError(f"expected an end, saw {seen['status']}")
+
+
+async def test_an_approval_demanded_since_the_plan_is_asked_for_before_the_act(
+    world: World, stage: Stage
+) -> None:
+    """Planned without one; a rule published meanwhile demands the owner: back to approval."""
+    upn = "jonas.weber" + AF
+    found = stage.group("Finance")
+    left = [m for m in found["members"] if m != stage.oid(upn)]
+    stage.set_object("groups", found["id"], {"members": left})
+    person, olga = stage.person(upn), stage.person("olga.brandt" + AF)
+    mark = stage.mark()
+    # only the execution reads the group by its id: held there, the plan is already made
+    stage.fault("hold_before", method="GET", path=f"^/groups/{found['id']}$")
+    request = person.ask("I can't get into the Finance SharePoint")
+    for _ in range(100):
+        if stage.holding():
+            break
+        time.sleep(0.1)
+    assert stage.holding()
+    await publish(world, (*RULES, OWNER_ALWAYS))
+    try:
+        stage.heal()
+        seen = person.follow(request, until=("waiting_for_approval",))
+        assert seen["status"] == "waiting_for_approval"
+        assert stage.changes(mark) == [], "nothing may be sent before the yes"
+        pending = next(p for p in olga.waiting() if p["request"] == request)
+        assert olga.decide(pending, "approve").status == 200
+        seen = person.follow(request)
+    finally:
+        await publish(world, RULES)
+        stage.advance(31)
+    assert seen["status"] == "done"
+    assert seen["steps"][0]["acted_as"]["mode"] == "approver"
+    assert stage.is_member(upn, "Finance")

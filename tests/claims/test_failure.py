@@ -80,6 +80,26 @@ def test_what_was_there_before_is_not_undone(stage: Stage) -> None:
     assert [m for m, changed in writes(stage, mark) if changed] == []
 
 
+def test_what_somebody_else_did_in_the_meantime_is_not_undone(stage: Stage) -> None:
+    """The owner added them by hand while the request waited; when the rest fails, that stays."""
+    members(stage, "Finance", without="amira.haddad")
+    members(stage, "Budget 2027", without="amira.haddad")
+    person, olga = stage.person("amira.haddad" + AF), stage.person("olga.brandt" + AF)
+    request = person.ask(BOTH)
+    person.follow(request, until=("waiting_for_approval",))
+    asked = [p for p in olga.waiting() if p["request"] == request]
+    members(stage, "Finance", also="amira.haddad")
+    stage.fault("403", times=9, method="POST", path=edge(stage, "Budget 2027"))
+    mark = stage.mark()
+    for pending in asked:
+        assert olga.decide(pending, "approve").status == 200
+    seen = person.follow(request)
+    assert [step["status"] for step in seen["steps"]] == ["found", "failed"]
+    assert seen["status"] == "escalated"
+    assert [m for m, changed in writes(stage, mark) if changed] == []
+    assert stage.is_member("amira.haddad" + AF, "Finance")
+
+
 def test_a_throttled_graph_is_waited_for(stage: Stage) -> None:
     members(stage, "Finance", without="jonas.weber")
     mark = stage.mark()
