@@ -95,6 +95,7 @@ class Survived:
 
     point: str
     status: str
+    steps: tuple[str, ...]
     is_member: bool
     reads: int
     writes: int
@@ -125,6 +126,7 @@ def kill_at(bed: Bed, proxy: FaultProxy, at: Point) -> Survived:
     return Survived(
         point=at.name,
         status=seen["status"],
+        steps=tuple(step["status"] for step in seen["steps"]),
         is_member=asker.oid in bed.stage.group(asker.name)["members"],
         reads=reads(calls),
         writes=writes(calls),

@@ -40,6 +40,7 @@ def test_a_kill_leaves_one_change_and_a_true_answer(
     survived = kill_at(*killable, point(where))
     assert survived.changes == 1
     assert (survived.status, survived.is_member) == ("done", True)
+    assert survived.steps == ("done",), "found would mean: it forgot that the change is its own"
     assert {"request", "decision", "intent", "outcome", "answer"} <= set(survived.phases)
     assert survived.phases.index("intent") < survived.phases.index("outcome")
 
