@@ -74,7 +74,7 @@ class HttpApi:
 
 async def _recorded(visit: Visit | None, bad: BadInput) -> None:
     """Leave one record of what an identified person sent that could not be taken."""
-    if visit is None or visit.req.method == "GET":
+    if visit is None:
         return
     draft = refused_draft(visit.caller.person, bad.code, visit.tenant.clock.now())
     try:
