@@ -102,6 +102,15 @@ def reading(kind: Kind, raw: object) -> Value | None:
     return _READERS[kind](raw)
 
 
+EFFECTS = (
+    "grants_access",
+    "grants_power",
+    "weakens_protection",
+    "discloses_secret",
+    "destroys",
+    "consents",
+    "changes_warrant",
+)
 _FLAGS = ("at_risk", "disabled", "security_hold", "break_glass", "leaver")
 
 _CATALOGUE = (
@@ -117,6 +126,14 @@ _CATALOGUE = (
         "it takes back a change that Warrant verified as its own, in the same request",
         "the executor, while compensating",
         "this code",
+    ),
+    FactType(
+        "action.effects",
+        Kind.TEXTS,
+        "what kind of power it moves; empty for none of these",
+        "agent.actions",
+        "this code",
+        EFFECTS,
     ),
     FactType("requester.id", Kind.ID, "who asks", "validated token, oid", "Entra"),
     FactType("requester.department", Kind.TEXT, "where they work", "Entra user", "user admins"),
@@ -168,6 +185,44 @@ _CATALOGUE = (
         "runtime.bulk_count", Kind.COUNT, "objects this plan changes", "the plan", "this code"
     ),
     FactType("runtime.changes_last_hour", Kind.COUNT, "for this person", "audit", "this code"),
+    FactType(
+        "runtime.subjects_last_hour",
+        Kind.COUNT,
+        "different people touched for this requester, this plan's included",
+        "the budget of the tenant",
+        "this code",
+    ),
+    FactType(
+        "runtime.licences_last_hour",
+        Kind.COUNT,
+        "licences taken or freed in this tenant, this plan's included",
+        "the budget of the tenant",
+        "this code",
+    ),
+    FactType(
+        "runtime.privileged_last_hour",
+        Kind.COUNT,
+        "privileged objects touched in this tenant, this plan's included",
+        "the budget of the tenant",
+        "this code",
+    ),
+    FactType(
+        "plan.actions",
+        Kind.TEXTS,
+        "every kind of change in the plan, this one among them",
+        "the plan",
+        "this code",
+    ),
+    FactType(
+        "plan.before",
+        Kind.TEXTS,
+        "the kinds of change that the plan makes before this one",
+        "the plan",
+        "this code",
+    ),
+    FactType("plan.subjects", Kind.COUNT, "different people it touches", "the plan", "this code"),
+    FactType("plan.licences", Kind.COUNT, "licences it takes or frees", "the plan", "this code"),
+    FactType("plan.privileged", Kind.COUNT, "privileged objects it touches", "facts", "this code"),
 )
 
 FACTS: Mapping[str, FactType] = MappingProxyType({fact.name: fact for fact in _CATALOGUE})

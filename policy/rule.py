@@ -116,6 +116,8 @@ class ActionSelectors(_Selectors):
     risk_max: Annotated[Count | None, On(AtMost, "action.risk")] = None
     reversible: Annotated[bool | None, On(Equals, "action.reversible")] = None
     undo: Annotated[bool | None, On(Equals, "action.undo")] = None
+    effects_any: Annotated[Words | None, On(AnyOf, "action.effects")] = None
+    effects_none: Annotated[Words | None, On(NoneOf, "action.effects")] = None
 
     @model_validator(mode="after")
     def _bounds_meet(self) -> Self:
@@ -166,6 +168,23 @@ class RuntimeSelectors(_Selectors):
     device_compliant: Annotated[bool | None, On(Equals, "runtime.device_compliant")] = None
     bulk_max: Annotated[Count | None, On(AtMost, "runtime.bulk_count")] = None
     changes_last_hour_max: Annotated[Count | None, On(AtMost, "runtime.changes_last_hour")] = None
+    subjects_last_hour_max: Annotated[Count | None, On(AtMost, "runtime.subjects_last_hour")] = None
+    licences_last_hour_max: Annotated[Count | None, On(AtMost, "runtime.licences_last_hour")] = None
+    privileged_last_hour_max: Annotated[
+        Count | None, On(AtMost, "runtime.privileged_last_hour")
+    ] = None
+
+
+class PlanSelectors(_Selectors):
+    """What else the same plan does, in which order, and how much it touches."""
+
+    actions_any: Annotated[Words | None, On(AnyOf, "plan.actions")] = None
+    actions_none: Annotated[Words | None, On(NoneOf, "plan.actions")] = None
+    before_any: Annotated[Words | None, On(AnyOf, "plan.before")] = None
+    before_none: Annotated[Words | None, On(NoneOf, "plan.before")] = None
+    subjects_max: Annotated[Count | None, On(AtMost, "plan.subjects")] = None
+    licences_max: Annotated[Count | None, On(AtMost, "plan.licences")] = None
+    privileged_max: Annotated[Count | None, On(AtMost, "plan.privileged")] = None
 
 
 class Selectors(_Selectors):
@@ -175,6 +194,7 @@ class Selectors(_Selectors):
     requester: RequesterSelectors = RequesterSelectors()
     target: TargetSelectors = TargetSelectors()
     runtime: RuntimeSelectors = RuntimeSelectors()
+    plan: PlanSelectors = PlanSelectors()
 
     def all_conditions(self) -> tuple[Condition, ...]:
         """Give every condition that is written, in the order of the sections."""

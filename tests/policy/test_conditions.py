@@ -42,7 +42,7 @@ def test_every_selector_of_the_contract_is_tied_to_a_condition() -> None:
         for name in group.annotation.model_fields  # type: ignore[union-attr]
     ]
     assert [selector for selector, _ in SELECTORS] == written
-    assert len(written) == 32
+    assert len(written) == 44
 
 
 def test_bounds_are_inclusive() -> None:
