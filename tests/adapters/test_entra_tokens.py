@@ -8,16 +8,7 @@ import pytest
 from agent.adapters.entra_tokens import EntraBroker
 from agent.errors import Permanent, SignInNeeded
 from agent.values import Secret
-from tests.adapters.cast import (
-    ALICE,
-    BOB,
-    CLIENT,
-    CORRELATION,
-    FABRIKAM,
-    OBO,
-    SIGN_IN,
-    sponsorship,
-)
+from tests.adapters.cast import ALICE, BOB, CLIENT, CORRELATION, FABRIKAM, OBO, SIGN_IN, sponsorship
 
 
 async def test_a_request_acts_on_behalf_of_the_requester(
