@@ -10,6 +10,7 @@ Rules
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from agent import approve
@@ -31,7 +32,8 @@ from agent.values import (
     fresh_id,
 )
 
-GRACE_LOOKS, GRACE_PAUSE = 10, 0.2  # a start that takes longer than 2 s is taken for lost
+GRACE = timedelta(seconds=2)  # after admission; a start that takes longer is taken for lost
+GRACE_LOOKS, GRACE_PAUSE = 10, 0.2  # and no wait is longer, whatever another machine's clock says
 
 
 class Runs(Protocol):
@@ -86,16 +88,20 @@ async def admit(tenant: Tenant, runs: Runs, person: Person, ask: Ask, request: R
         return Admitted(verdict="new", record=record)
     if before.body_digest != body_digest or before.request.requester != person.id:
         return Admitted(verdict="conflict", record=before)
-    if not before.status.final and not await _underway(runs, ref):
+    if not before.status.final and not await _underway(
+        tenant, runs, ref, before.request.created_at
+    ):
         await _begin(tenant, runs, ref, before)
     return Admitted(verdict="repeat", record=before)
 
 
-async def _underway(runs: Runs, ref: Ref) -> bool:
+async def _underway(tenant: Tenant, runs: Runs, ref: Ref, admitted: datetime) -> bool:
     """Whether the run was started; the first of two calls at once is given time to start it."""
     for _ in range(GRACE_LOOKS):
         if await runs.known(ref):
             return True
+        if tenant.clock.now() - admitted >= GRACE:
+            return False
         await asyncio.sleep(GRACE_PAUSE)
     return False
 

@@ -17,7 +17,6 @@ import re
 import threading
 import time
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Literal, Self
 from urllib.parse import unquote, urlsplit
 
@@ -105,12 +104,7 @@ class FaultProxy:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *fault: object) -> None:
         self.heal()
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(_PATIENCE_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -216,6 +216,13 @@ class Person:
         items: list[dict[str, Any]] = self.call("GET", "/approvals").body["items"]
         return items
 
+    def pending(self, request: str) -> dict[str, Any]:
+        """What waits for this person's decision about one request."""
+        found = [item for item in self.waiting() if item["request"] == request]
+        if not found:
+            raise StoryError(f"expected {request} to wait for {self.upn}, saw nothing")
+        return found[0]
+
     def decide(self, pending: Mapping[str, Any], decision: str, **change: object) -> Reply:
         """Approve or reject what was shown."""
         body = {"step": pending["step"], "digest": pending["digest"], "decision": decision}

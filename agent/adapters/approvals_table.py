@@ -24,7 +24,6 @@ from agent.adapters.columns import (
     forgotten,
     key,
     under,
-    unreadable,
 )
 from agent.adapters.sealing import Sealing
 from agent.adapters.tables import Rows
@@ -152,16 +151,10 @@ class ApprovalTable:
         return [await self._vote(row) for row in rows]
 
     async def _asked(self, row: Row) -> Pending:
-        asked = await self._sealed.open_as(row, "asked", Pending)
-        if asked is None:
-            unreadable(self._rows.table, "asked")
-        return asked
+        return await self._sealed.open_required(row, "asked", Pending)
 
     async def _vote(self, row: Row) -> Vote:
-        vote = await self._sealed.open_as(row, "vote", Vote)
-        if vote is None:
-            unreadable(self._rows.table, "vote")
-        return vote
+        return await self._sealed.open_required(row, "vote", Vote)
 
 
 def _pointer(person: PersonId, request: RequestId, place: str, need: ApprovalNeed) -> Row:

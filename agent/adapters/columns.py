@@ -90,6 +90,13 @@ class SealedColumns:
             return None
         return parsed(TypeAdapter(model), plain, self._table, column)
 
+    async def open_required(self, row: Row, column: str, model: type[M]) -> M:
+        """Return a sealed column that no row lacks; StoreUnusable where nothing is kept."""
+        kept = await self.open_as(row, column, model)
+        if kept is None:
+            unreadable(self._table, column)
+        return kept
+
 
 def forgotten(column: str) -> Row:
     """Return the columns that overwrite a sealed column of one part with nothing."""

@@ -2,7 +2,8 @@
 
 Rules
 - two grants and no third: on-behalf-of a sign-in token, and a sponsor's refresh token. A failed
-  exchange stops the step; nothing else is tried (INVARIANT 4: tests/adapters/test_entra_tokens.py);
+  exchange stops the step; nothing else is tried
+  (INVARIANT 4: tests/adapters/test_entra_exchange_faults.py);
 - a sponsor's refresh token is read from the tenant's vault for each piece of work, so taking it out
   of the vault ends the sponsor's right for all work begun afterwards, whatever is cached;
 - a rotated refresh token is not written back. Entra keeps the older one valid until its own end, by

@@ -6,8 +6,8 @@ Rules
   can climb, add a query or reach another resource;
 - a `nextLink` is followed to the scheme, host, port and path of the base only: no token goes
   anywhere else; redirects are never followed, proxies of the environment never used;
-- the SDK's retries are off for every method: they resend POSTs and obey any Retry-After. What may
-  be tried again is decided in `graph`;
+- the SDK's retries are left out: they resend POSTs and obey any Retry-After. What may be tried
+  again is decided in `graph`;
 - every answer is bounded in time and size. `Lost` says whether anything can have reached Graph.
 - HTTP/1.1, because all calls on one HTTP/2 connection would share its fate, writes included.
 
@@ -118,12 +118,9 @@ class GraphWire:
     def _pipeline(self) -> "httpx.AsyncClient":
         if self._client is None:
             import httpx
-            from kiota_http.middleware.options import (
-                RedirectHandlerOption,
-                RetryHandlerOption,
-                UrlReplaceHandlerOption,
-            )
+            from kiota_http.middleware.user_agent_handler import UserAgentHandler
             from msgraph_core import GraphClientFactory
+            from msgraph_core.middleware import GraphTelemetryHandler
 
             self._connections = httpx.AsyncHTTPTransport(
                 verify=self._wire.tls(),
@@ -135,13 +132,10 @@ class GraphWire:
                 timeout=httpx.Timeout(CALL_SECONDS, connect=CONNECT_SECONDS),
                 trust_env=False,
             )
-            options = (
-                RetryHandlerOption(max_retries=0, should_retry=False),
-                RedirectHandlerOption(max_redirect=0, should_redirect=False),
-                UrlReplaceHandlerOption(enabled=False),
-            )
-            self._client = GraphClientFactory.create_with_default_middleware(
-                client=client, options={option.get_key(): option for option in options}
+            # Only the handlers that tell Graph which SDK calls: one that is not there can neither
+            # resend nor redirect, and the rest of the default chain inspects for nobody.
+            self._client = GraphClientFactory.create_with_custom_middleware(
+                [UserAgentHandler(), GraphTelemetryHandler()], client=client
             )
         return self._client
 

@@ -244,9 +244,7 @@ class RequestTable:
 
     async def _read(self, row: Row) -> RequestRecord:
         """Make a record of the main row: who asked what comes from under the seal, nowhere else."""
-        request = await self._sealed.open_as(row, "ask", Request)
-        if request is None:
-            unreadable(self._rows.table, "ask")
+        request = await self._sealed.open_required(row, "ask", Request)
         self._remember(request.id, etag_of(row), finished="finished_at" in row)
         try:
             return RequestRecord(

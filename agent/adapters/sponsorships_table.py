@@ -11,7 +11,7 @@ Never here: the sponsor's refresh token, which lives in the tenant's vault.
 
 from datetime import datetime
 
-from agent.adapters.columns import Row, SealedColumns, at_most, key, unreadable
+from agent.adapters.columns import Row, SealedColumns, at_most, key
 from agent.adapters.sealing import Sealing
 from agent.adapters.tables import Rows, etag_of
 from agent.domain import Sponsorship
@@ -65,7 +65,4 @@ class SponsorshipTable:
         return row
 
     async def _read(self, row: Row) -> Sponsorship:
-        lent = await self._sealed.open_as(row, "lent", Sponsorship)
-        if lent is None:
-            unreadable(self._rows.table, "lent")
-        return lent
+        return await self._sealed.open_required(row, "lent", Sponsorship)

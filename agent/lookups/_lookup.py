@@ -39,6 +39,20 @@ class Lookup(ABC):
         """Return what was seen; raises the faults of `M365.read`."""
 
 
+class PersonLookup(Lookup):
+    """A question about the person; its answer is filed under their id."""
+
+    def about(self, question: Question) -> str:
+        return question.person
+
+
+class GroupLookup(Lookup):
+    """A question about a group; its answer is filed under the group's id."""
+
+    def about(self, question: Question) -> str:
+        return needed(question.group)
+
+
 def needed(value: GroupId | None) -> GroupId:
     """Return the group a question must name; asking without one is a programming error."""
     if value is None:

@@ -7,20 +7,17 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
-from agent.lookups._lookup import Lookup, Question, needed
+from agent.lookups._lookup import GroupLookup, Question, needed
 from agent.lookups.resource import GROUP_FIELDS, group_facts
 from agent.ports import M365
 
 
-class Group(Lookup):
+class Group(GroupLookup):
     """The group's kind and flags. null: no such group."""
 
     name: ClassVar = "group"
     source: ClassVar = "GET /groups/{id}"
     scopes: ClassVar = frozenset({"GroupMember.Read.All"})
-
-    def about(self, question: Question) -> str:
-        return needed(question.group)
 
     async def ask(self, m365: M365, question: Question) -> JsonValue:
         group = needed(question.group)
@@ -28,15 +25,12 @@ class Group(Lookup):
         return None if found is None else group_facts(found)
 
 
-class Owners(Lookup):
+class Owners(GroupLookup):
     """The ids of the persons who own the group."""
 
     name: ClassVar = "owners"
     source: ClassVar = "GET /groups/{id}/owners"
     scopes: ClassVar = frozenset({"GroupMember.Read.All"})
-
-    def about(self, question: Question) -> str:
-        return needed(question.group)
 
     async def ask(self, m365: M365, question: Question) -> JsonValue:
         found = await m365.read_all(
@@ -45,30 +39,24 @@ class Owners(Lookup):
         return [str(owner["id"]).lower() for owner in found]
 
 
-class Membership(Lookup):
+class Membership(GroupLookup):
     """Whether the person is a direct member now."""
 
     name: ClassVar = "membership"
     source: ClassVar = "GET /groups/{id}/members/{id}/$ref"
     scopes: ClassVar = frozenset({"GroupMember.Read.All"})
 
-    def about(self, question: Question) -> str:
-        return needed(question.group)
-
     async def ask(self, m365: M365, question: Question) -> JsonValue:
         group = needed(question.group)
         return await m365.read("groups", group, "members", question.person, "$ref") is not None
 
 
-class Site(Lookup):
+class Site(GroupLookup):
     """The id of the team site whose members are this group's. null: the group has no site."""
 
     name: ClassVar = "site"
     source: ClassVar = "GET /groups/{id}/sites/root"
     scopes: ClassVar = frozenset({"Sites.Read.All"})
-
-    def about(self, question: Question) -> str:
-        return needed(question.group)
 
     async def ask(self, m365: M365, question: Question) -> JsonValue:
         found = await m365.read("groups", needed(question.group), "sites", "root")

@@ -8,23 +8,20 @@ from typing import Any, ClassVar
 
 from pydantic import JsonValue
 
-from agent.lookups._lookup import Lookup, Question, needed
+from agent.lookups._lookup import GroupLookup, Question, needed
 from agent.ports import M365
 
 NEWEST = "100"
 _CHANGES = {"Add member to group": "added", "Remove member from group": "removed"}
 
 
-class History(Lookup):
+class History(GroupLookup):
     """Changes of this person's membership among their newest log entries, at most five."""
 
     name: ClassVar = "history"
     source: ClassVar = "GET /auditLogs/directoryAudits"
     scopes: ClassVar = frozenset({"AuditLog.Read.All"})
     as_sponsor: ClassVar = True
-
-    def about(self, question: Question) -> str:
-        return needed(question.group)
 
     async def ask(self, m365: M365, question: Question) -> JsonValue:
         group = needed(question.group)

@@ -7,19 +7,16 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
-from agent.lookups._lookup import Lookup, Question
+from agent.lookups._lookup import PersonLookup, Question
 from agent.ports import M365
 
 
-class Person(Lookup):
+class Person(PersonLookup):
     """The account: exists, enabled, department, member or guest. null: no such person."""
 
     name: ClassVar = "person"
     source: ClassVar = "GET /users/{id}"
     scopes: ClassVar = frozenset({"User.Read.All"})
-
-    def about(self, question: Question) -> str:
-        return question.person
 
     async def ask(self, m365: M365, question: Question) -> JsonValue:
         fields = "id,displayName,accountEnabled,department,userType"

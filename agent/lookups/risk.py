@@ -8,20 +8,17 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
-from agent.lookups._lookup import Lookup, Question
+from agent.lookups._lookup import PersonLookup, Question
 from agent.ports import M365
 
 
-class Risk(Lookup):
+class Risk(PersonLookup):
     """Risk level and state of the account."""
 
     name: ClassVar = "risk"
     source: ClassVar = "GET /identityProtection/riskyUsers/{id}"
     scopes: ClassVar = frozenset({"IdentityRiskyUser.Read.All"})
     as_sponsor: ClassVar = True
-
-    def about(self, question: Question) -> str:
-        return question.person
 
     async def ask(self, m365: M365, question: Question) -> JsonValue:
         found = await m365.read("identityProtection", "riskyUsers", question.person)

@@ -7,20 +7,17 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
-from agent.lookups._lookup import Lookup, Question
+from agent.lookups._lookup import PersonLookup, Question
 from agent.lookups._roles import ROLE_NAMES
 from agent.ports import M365
 
 
-class Standing(Lookup):
+class Standing(PersonLookup):
     """Transitive group ids and the names of directory roles held."""
 
     name: ClassVar = "standing"
     source: ClassVar = "GET /users/{id}/transitiveMemberOf"
     scopes: ClassVar = frozenset({"User.Read.All", "GroupMember.Read.All"})
-
-    def about(self, question: Question) -> str:
-        return question.person
 
     async def ask(self, m365: M365, question: Question) -> JsonValue:
         found = await m365.read_all(

@@ -1,8 +1,8 @@
 """Variants in which access is granted: outright, by the owner's yes, and for a while only."""
 
 from local.demo import proof
-from local.demo.exhibits import Check, Speech
-from local.demo.play import Play
+from local.demo.exhibits import Check, Dossier, Speech
+from local.demo.play import Mark, Play
 
 FINANCE, OPERATIONS = "Finance", "Operations"
 HOUR = 3_600
@@ -16,12 +16,7 @@ def under_a_sponsorship(play: Play) -> list[Check]:
     play.person("freya.holm").follow(request)
     seen = play.show("freya.holm", request, full=True)
     return [
-        proof.ended(seen.view, "done"),
-        proof.membership(play, "freya.holm", FINANCE, True),
-        proof.changes(play, since, "add Freya Holm to Finance, with Nadia Petrov's token"),
-        proof.own_log(play, "freya.holm", FINANCE, "nadia.petrov"),
-        proof.app_only(play, since),
-        proof.graph_request(seen),
+        *_added(play, "freya.holm", "nadia.petrov", since, seen),
         proof.same(
             "verified by reading back, says the receipt",
             True,
@@ -59,6 +54,19 @@ def in_the_other_organisation(play: Play) -> list[Check]:
     ]
 
 
+def _added(play: Play, who: str, hands: str, since: Mark, seen: Dossier) -> list[Check]:
+    """Somebody is in Finance by one change, made with one named person's token and no other's."""
+    name, holder = play.name(play.oid(who)), play.name(play.oid(hands))
+    return [
+        proof.ended(seen.view, "done"),
+        proof.membership(play, who, FINANCE, True),
+        proof.changes(play, since, f"add {name} to Finance, with {holder}'s token"),
+        proof.own_log(play, who, FINANCE, hands),
+        proof.app_only(play, since),
+        proof.graph_request(seen),
+    ]
+
+
 def _permitting(view: object) -> int:
     layers = view["steps"][0]["decision"]["layers"]  # type: ignore[index]
     return sum(1 for layer in layers if layer["result"] == "permit")
@@ -81,12 +89,7 @@ def by_the_owner(play: Play) -> list[Check]:
     return [
         proof.same("until the yes, the request is", "waiting_for_approval", waiting["status"]),
         proof.when("until the yes", before),
-        proof.ended(seen.view, "done"),
-        proof.membership(play, "sam.okoro", FINANCE, True),
-        proof.changes(play, since, "add Sam Okoro to Finance, with Olga Brandt's token"),
-        proof.own_log(play, "sam.okoro", FINANCE, "olga.brandt"),
-        proof.app_only(play, since),
-        proof.graph_request(seen),
+        *_added(play, "sam.okoro", "olga.brandt", since, seen),
         proof.around_the_act(seen),
     ]
 

@@ -113,10 +113,7 @@ class Play:
 
     def pending(self, approver: str, request: str) -> dict[str, Any]:
         """What waits for an approver's decision about one request."""
-        found = [p for p in self.person(approver).waiting() if p["request"] == request]
-        if not found:
-            raise StoryError(f"expected {request} to wait for {approver}, saw nothing")
-        return found[0]
+        return self.person(approver).pending(request)
 
     def show(self, nick: str, request: str, part: Part = "whole", *, full: bool = False) -> Dossier:
         """Gather a request as it stands now and tell it, or a part of it."""

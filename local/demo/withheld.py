@@ -3,30 +3,23 @@
 from typing import Any
 
 from local.demo import proof
-from local.demo.exhibits import Check, Speech
+from local.demo.exhibits import Check, Dossier, Speech
 from local.demo.granted import FINANCE, HOUR
-from local.demo.play import Play
+from local.demo.play import Mark, Play
 
 
 def owner_says_no(play: Play) -> list[Check]:
     """A no is final."""
     play.outside("raj.patel", FINANCE)
     since = play.mark()
-    request = play.asks("raj.patel")
-    play.person("raj.patel").follow(request, until=("waiting_for_approval",))
-    play.show("raj.patel", request, "plan")
-    pending = play.pending("olga.brandt", request)
+    pending = _asks_the_owner(play, "raj.patel")
     play.tell(Speech(play.oid("olga.brandt"), "Reject."))
     olga = play.person("olga.brandt")
     olga.decide(pending, "reject")
-    play.person("raj.patel").follow(request)
-    seen = play.show("raj.patel", request, "end")
+    seen = _ended(play, "raj.patel", pending["request"])
     again = olga.decide(pending, "approve")
     return [
-        proof.ended(seen.view, "refused"),
-        proof.membership(play, "raj.patel", FINANCE, False),
-        proof.nothing_sent(play, since),
-        proof.told(seen.view["answer"], "said no"),
+        *_refused(play, "raj.patel", since, seen, "said no"),
         proof.same("a yes after the no (HTTP)", 409, again.status),
     ]
 
@@ -35,20 +28,14 @@ def nobody_answers(play: Play) -> list[Check]:
     """Silence until the deadline is a no, and a yes after it counts no more."""
     play.outside("sean.obrien", FINANCE)
     since = play.mark()
-    request = play.asks("sean.obrien")
-    play.person("sean.obrien").follow(request, until=("waiting_for_approval",))
-    play.show("sean.obrien", request, "plan")
-    pending = play.pending("olga.brandt", request)
+    pending = _asks_the_owner(play, "sean.obrien")
     play.note("The owner is away. Eight hours and a minute pass.")
     play.stage.advance(8 * HOUR + 60)
-    play.person("sean.obrien").follow(request)
-    seen = play.show("sean.obrien", request, "end")
+    seen = _ended(play, "sean.obrien", pending["request"])
     late = play.person("olga.brandt").decide(pending, "approve")
+    silence = "Nobody who may approve this answered in time"
     return [
-        proof.ended(seen.view, "refused"),
-        proof.membership(play, "sean.obrien", FINANCE, False),
-        proof.nothing_sent(play, since),
-        proof.told(seen.view["answer"], "Nobody who may approve this answered in time"),
+        *_refused(play, "sean.obrien", since, seen, silence),
         proof.same("a yes after the deadline (HTTP)", 410, late.status),
     ]
 
@@ -63,10 +50,30 @@ def flagged(play: Play) -> list[Check]:
     risk = next(r for r in play.stage.objects("risk") if r["id"] == play.oid("felix.wagner"))
     return [
         proof.same("risk state of the account, says the tenant", "atRisk", risk["riskState"]),
+        *_refused(play, "felix.wagner", since, seen, "flagged", "security team"),
+    ]
+
+
+def _asks_the_owner(play: Play, who: str) -> dict[str, Any]:
+    """Somebody asks for what is Finance's; what its owner is shown."""
+    request = play.asks(who)
+    play.person(who).follow(request, until=("waiting_for_approval",))
+    play.show(who, request, "plan")
+    return play.pending("olga.brandt", request)
+
+
+def _ended(play: Play, who: str, request: str) -> Dossier:
+    play.person(who).follow(request)
+    return play.show(who, request, "end")
+
+
+def _refused(play: Play, who: str, since: Mark, seen: Dossier, *told: str) -> list[Check]:
+    """It ended with a no that says why, and by now nothing has come of it."""
+    return [
         proof.ended(seen.view, "refused"),
-        proof.membership(play, "felix.wagner", FINANCE, False),
+        proof.membership(play, who, FINANCE, False),
         proof.nothing_sent(play, since),
-        proof.told(seen.view["answer"], "flagged", "security team"),
+        proof.told(seen.view["answer"], *told),
     ]
 
 

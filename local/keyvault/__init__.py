@@ -6,7 +6,7 @@ python -m local.keyvault --data DIR --cert F --key F --entra URL --ca F
 wire      the shapes: request bodies, errors, attributes
 gate      who may come in: challenge, token, access list
 store     what is kept: versions of secrets and keys, what was deleted (SQLite)
-vault     one vault: everything the secrets and keys faces share (listing, deleting, ids)
+face      everything the secrets and keys faces share (listing, deleting, ids)
 secrets   the secrets face of a vault      keys   the keys face of a vault
 faults    the throttling and outages that a test asked for
 server    the vaults over TLS on loopback, each on a port of its own

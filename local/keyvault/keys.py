@@ -8,7 +8,7 @@ Rules:
 """
 
 import hashlib
-from typing import Any
+from typing import Any, ClassVar
 
 from aiohttp import web
 from cryptography.exceptions import InvalidSignature
@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from local.keyvault import vault as shared
+from local.keyvault import face
+from local.keyvault.face import Face
 from local.keyvault.store import Version
-from local.keyvault.vault import Vault
 from local.keyvault.wire import (
     AttributesIn,
     CreateKey,
@@ -39,61 +39,48 @@ _DIGEST = hashlib.sha256().digest_size
 _PREHASHED = ec.ECDSA(utils.Prehashed(SHA256()))
 
 
-class Keys:
+class Keys(Face):
     """The handlers of /keys and /deletedkeys."""
 
-    def __init__(self, vault: Vault) -> None:
-        self._vault = vault
+    kind: ClassVar = "keys"
 
     def routes(self) -> list[web.RouteDef]:
-        """Every call on keys; an empty version in a path means the latest."""
-        one, version = "/keys/{name}", "/keys/{name}/{version:[^/]*}"
-        gone = "/deletedkeys/{name}"
+        """Every call on keys."""
         return [
-            web.post(f"{one}/create", self.create),
-            web.post(f"{one}/rotate", self.rotate),
-            web.get(f"{one}/versions", self.list_versions),
-            web.get(one, self.get),
-            web.get(version, self.get),
-            web.patch(one, self.update),
-            web.patch(version, self.update),
-            web.post(f"{version}/sign", self.sign),
-            web.post(f"{version}/verify", self.verify),
-            web.get("/keys", self.list),
-            web.delete(one, self.delete),
-            web.get("/deletedkeys", self.list_deleted),
-            web.get(gone, self.deleted),
-            web.post(f"{gone}/recover", self.recover),
-            web.delete(gone, self.purge),
+            web.post("/keys/{name}/create", self.create),
+            web.post("/keys/{name}/rotate", self.rotate),
+            web.post("/keys/{name}/{version:[^/]*}/sign", self.sign),
+            web.post("/keys/{name}/{version:[^/]*}/verify", self.verify),
+            *super().routes(),
         ]
 
     async def create(self, request: web.Request) -> web.Response:
         """A new key, or a new version of one."""
-        name = self._vault.free_name("keys", request)
+        name = self.free_name(request)
         body = await read(request, CreateKey)
-        made = shared.fresh(name, _new_private_key(), body.attributes, body.tags)
+        made = face.fresh(name, _new_private_key(), body.attributes, body.tags)
         operations = _OPERATIONS if body.key_ops is None else tuple(body.key_ops)
         return self._keep(made.model_copy(update={"key_ops": operations}))
 
     async def rotate(self, request: web.Request) -> web.Response:
         """A new version that may do what the latest may; what the old one signed still verifies."""
-        before = self._vault.present("keys", request)
-        made = shared.fresh(before.name, _new_private_key(), AttributesIn(), before.tags)
+        before = self.present(request)
+        made = face.fresh(before.name, _new_private_key(), AttributesIn(), before.tags)
         return self._keep(made.model_copy(update={"key_ops": before.key_ops}))
 
     async def get(self, request: web.Request) -> web.Response:
         """The public half of one version."""
-        return web.json_response(self._shape(self._vault.present("keys", request)))
+        return web.json_response(self.shape(self.present(request)))
 
     async def update(self, request: web.Request) -> web.Response:
         """Other attributes, tags or operations for one version."""
-        found = self._vault.present("keys", request)
+        found = self.present(request)
         body = await read(request, UpdateKey)
-        now = shared.changed(found, body.attributes, body.tags)
+        now = face.changed(found, body.attributes, body.tags)
         if body.key_ops is not None:
             now = now.model_copy(update={"key_ops": tuple(body.key_ops)})
-        self._vault.store.change("keys", now)
-        return web.json_response(self._shape(now))
+        self._store.change(self.kind, now)
+        return web.json_response(self.shape(now))
 
     async def sign(self, request: web.Request) -> web.Response:
         """r and s over a digest, made with the private half."""
@@ -101,9 +88,7 @@ class Keys:
         body = await read(request, Sign)
         der = _private(key).sign(decode(body.value, _DIGEST, "a SHA-256 digest"), _PREHASHED)
         halves = (half.to_bytes(_COORDINATE, "big") for half in utils.decode_dss_signature(der))
-        return web.json_response(
-            {"kid": self._vault.id("keys", key), "value": encode(b"".join(halves))}
-        )
+        return web.json_response({"kid": self.id(key), "value": encode(b"".join(halves))})
 
     async def verify(self, request: web.Request) -> web.Response:
         """Whether a signature is this key's over a digest."""
@@ -119,40 +104,29 @@ class Keys:
             return web.json_response({"value": False})
         return web.json_response({"value": True})
 
-    async def list(self, request: web.Request) -> web.Response:
-        """Every key that is not deleted."""
-        return self._vault.list("keys", request, self._item)
+    def shape(self, version: Version) -> dict[str, Any]:
+        # INVARIANT: tests/keyvault/test_keys.py::test_the_private_part_never_leaves_the_vault
+        public = _private(version).public_key().public_numbers()
+        jwk = {
+            "kid": self.id(version),
+            "kty": "EC",
+            "crv": "P-256",
+            "key_ops": version.key_ops,
+            "x": encode(public.x.to_bytes(_COORDINATE, "big")),
+            "y": encode(public.y.to_bytes(_COORDINATE, "big")),
+        }
+        return {"key": jwk, "attributes": _attributes(version), "tags": version.tags}
 
-    async def list_versions(self, request: web.Request) -> web.Response:
-        """Every version of one key."""
-        return self._vault.list_versions("keys", request, self._version_item)
-
-    async def list_deleted(self, request: web.Request) -> web.Response:
-        """Every deleted key."""
-        return self._vault.list_deleted("keys", request, self._item)
-
-    async def delete(self, request: web.Request) -> web.Response:
-        """Delete; recoverable."""
-        return self._vault.delete("keys", request, self._shape)
-
-    async def deleted(self, request: web.Request) -> web.Response:
-        """One deleted key."""
-        return self._vault.deleted("keys", request, self._shape)
-
-    async def recover(self, request: web.Request) -> web.Response:
-        """Undo a deletion."""
-        return self._vault.recover("keys", request, self._shape)
-
-    async def purge(self, request: web.Request) -> web.Response:
-        """End a deleted key for good, and with it everything that only it could prove."""
-        return self._vault.purge("keys", request)
+    def listed(self, version: Version, *, versioned: bool) -> dict[str, Any]:
+        identifier = self.id(version, versioned=versioned)
+        return {"kid": identifier, "attributes": _attributes(version), "tags": version.tags}
 
     def _keep(self, made: Version) -> web.Response:
-        self._vault.store.add("keys", made)
-        return web.json_response(self._shape(made))
+        self._store.add(self.kind, made)
+        return web.json_response(self.shape(made))
 
     def _usable(self, operation: str, request: web.Request) -> Version:
-        key, now = self._vault.present("keys", request), seconds_now()
+        key, now = self.present(request), seconds_now()
         if not key.enabled:
             raise forbidden(
                 f"Operation {operation} is not allowed on a disabled key.", "KeyDisabled"
@@ -170,32 +144,9 @@ class Keys:
             raise forbidden("Operation sign is not allowed on an expired key.", "KeyExpired")
         return key
 
-    def _shape(self, version: Version) -> dict[str, Any]:
-        # INVARIANT: tests/keyvault/test_keys.py::test_the_private_part_never_leaves_the_vault
-        public = _private(version).public_key().public_numbers()
-        jwk = {
-            "kid": self._vault.id("keys", version),
-            "kty": "EC",
-            "crv": "P-256",
-            "key_ops": version.key_ops,
-            "x": encode(public.x.to_bytes(_COORDINATE, "big")),
-            "y": encode(public.y.to_bytes(_COORDINATE, "big")),
-        }
-        return {"key": jwk, "attributes": _attributes(version), "tags": version.tags}
-
-    def _item(self, version: Version) -> dict[str, Any]:
-        return self._listed(version, versioned=False)
-
-    def _version_item(self, version: Version) -> dict[str, Any]:
-        return self._listed(version, versioned=True)
-
-    def _listed(self, version: Version, *, versioned: bool) -> dict[str, Any]:
-        identifier = self._vault.id("keys", version, versioned=versioned)
-        return {"kid": identifier, "attributes": _attributes(version), "tags": version.tags}
-
 
 def _attributes(version: Version) -> dict[str, Any]:
-    return {**shared.attributes(version), "exportable": False}
+    return {**face.attributes(version), "exportable": False}
 
 
 def _new_private_key() -> bytes:

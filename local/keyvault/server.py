@@ -9,18 +9,18 @@ import logging
 import socket
 import ssl
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
+from local.keyvault.face import Face
 from local.keyvault.faults import PATH, Faults
 from local.keyvault.gate import Entra, Gate
 from local.keyvault.keys import Keys
 from local.keyvault.secrets import Secrets
 from local.keyvault.store import Store
-from local.keyvault.vault import Vault
 from local.keyvault.wire import VaultError, bad_parameter
 
 _LOG = logging.getLogger(__name__)
@@ -59,7 +59,9 @@ class Vaults:
             url = f"https://127.0.0.1:{port}"
             store = Store(self._data / f"{spec.name}.sqlite3")
             gate = Gate(self._entra, spec.tenant, port, spec.allowed)
-            application = _application(Vault(url, store), gate, Faults(self._admin_key))
+            application = _application(
+                (Secrets(url, store), Keys(url, store)), gate, Faults(self._admin_key)
+            )
             runner = web.AppRunner(application, access_log=None, handle_signals=False)
             await runner.setup()
             await web.SockSite(runner, listening, ssl_context=self._tls).start()
@@ -83,7 +85,7 @@ def _listen(spec: VaultSpec) -> socket.socket:
         raise OSError(fault.errno, said) from fault
 
 
-def _application(vault: Vault, gate: Gate, faults: Faults) -> web.Application:
+def _application(faces: Iterable[Face], gate: Gate, faults: Faults) -> web.Application:
     @web.middleware
     async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         answer = await _answered(request, handler)
@@ -101,7 +103,8 @@ def _application(vault: Vault, gate: Gate, faults: Faults) -> web.Application:
         return await handler(request)
 
     application = web.Application(middlewares=[errors, door], client_max_size=_MAX_BODY_BYTES)
-    application.add_routes([*Secrets(vault).routes(), *Keys(vault).routes()])
+    for face in faces:
+        application.add_routes(face.routes())
     application.add_routes([web.post(PATH, faults.plant), web.delete(PATH, faults.clear)])
     return application
 

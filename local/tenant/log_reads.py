@@ -8,11 +8,13 @@ Rules:
 - somebody who was never at risk is not listed, and is 404 by id.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from local.tenant.directory import Resource
 from local.tenant.errors import missing
+from local.tenant.estate import Tenant
 from local.tenant.odata import Many, One
 from local.tenant.question import Question
 
@@ -30,42 +32,40 @@ def _get_risky(q: Question) -> Found:
     return One(q.directory.risk[q.ids["user"]], "riskyUser", "identityProtection/riskyUsers")
 
 
-def _list_sign_ins(q: Question) -> Found:
-    entries = _visible(q.tenant.sign_ins, "createdDateTime", q)
-    items = [("signIn", entry) for entry in entries]
-    return Many(items, frozenset({"signIn"}), "auditLogs/signIns")
+class _Log(NamedTuple):
+    """One of Microsoft's logs: its entries, when each was made, and how Graph calls it."""
+
+    entries: Callable[[Tenant], Iterable[Resource]]
+    moment: str
+    kind: str
+    place: str
+
+    def list(self, q: Question) -> Found:
+        items = [(self.kind, entry) for entry in self._visible(q)]
+        return Many(items, frozenset({self.kind}), self.place)
+
+    def get(self, q: Question) -> Found:
+        return One(_entry(self._visible(q), q.ids["entry"]), self.kind, self.place)
+
+    def _visible(self, q: Question) -> Sequence[Resource]:
+        latest = q.now - timedelta(seconds=q.settings.audit_seconds)
+        entries = self.entries(q.tenant)
+        shown = [one for one in entries if datetime.fromisoformat(one[self.moment]) <= latest]
+        return sorted(shown, key=lambda one: str(one[self.moment]), reverse=True)
 
 
-def _get_sign_in(q: Question) -> Found:
-    entries = _visible(q.tenant.sign_ins, "createdDateTime", q)
-    return One(_entry(entries, q.ids["entry"]), "signIn", "auditLogs/signIns")
-
-
-def _list_audits(q: Question) -> Found:
-    entries = _visible(q.tenant.audits, "activityDateTime", q)
-    items = [("directoryAudit", entry) for entry in entries]
-    return Many(items, frozenset({"directoryAudit"}), "auditLogs/directoryAudits")
-
-
-def _get_audit(q: Question) -> Found:
-    entries = _visible(q.tenant.audits, "activityDateTime", q)
-    return One(_entry(entries, q.ids["entry"]), "directoryAudit", "auditLogs/directoryAudits")
-
-
+_SIGN_INS = _Log(lambda tenant: tenant.sign_ins, "createdDateTime", "signIn", "auditLogs/signIns")
+_AUDITS = _Log(
+    lambda tenant: tenant.audits, "activityDateTime", "directoryAudit", "auditLogs/directoryAudits"
+)
 LOG_READS: Mapping[str, Callable[[Question], Found]] = {
     "risk.riskyUsers.list": _list_risky,
     "risk.riskyUsers.get": _get_risky,
-    "audit.signIns": _list_sign_ins,
-    "audit.signIns.get": _get_sign_in,
-    "audit.directoryAudits": _list_audits,
-    "audit.directoryAudits.get": _get_audit,
+    "audit.signIns": _SIGN_INS.list,
+    "audit.signIns.get": _SIGN_INS.get,
+    "audit.directoryAudits": _AUDITS.list,
+    "audit.directoryAudits.get": _AUDITS.get,
 }
-
-
-def _visible(entries: Iterable[Resource], moment: str, q: Question) -> list[Resource]:
-    latest = q.now - timedelta(seconds=q.settings.audit_seconds)
-    shown = [entry for entry in entries if datetime.fromisoformat(entry[moment]) <= latest]
-    return sorted(shown, key=lambda entry: str(entry[moment]), reverse=True)
 
 
 def _entry(entries: Iterable[Resource], oid: str) -> Resource:

@@ -1,196 +1,29 @@
 """Bad input, at every call of the API: a 4xx of CONTRACT with a sentence, and nothing else happens.
 
 After each of these calls the tenant is unchanged, no run was started, and the trail holds exactly
-one more record where an identified person sent something (a POST), none otherwise.
+one more record of the identified person who called.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from agent.adapters.audit_table import AuditTable
-from agent.adapters.tables import open_account
-from agent.boot import ROUTES
 from agent.channels.bodies import LARGEST
-from agent.records import AuditRecord
-from local.stage import Reply, Stage, http
-from local.up import World
-from tests.histories.management import Management
+from local.stage import http
+from tests.api.bench import (
+    CALLS,
+    GOOD,
+    GROUP,
+    OF_ONE,
+    OTHER,
+    TAKES_A_BODY,
+    VOTE,
+    Bench,
+    check,
+    refused,
+)
 
 pytestmark = pytest.mark.stack
-
-ME, OTHER = "emma.dubois@alderfinch.example", "carla.mendes@alderfinch.example"
-ABROAD = "lars.haugen@borealis.example"
-NOBODYS = "0" * 32
-GROUP = "549c08d2-25ab-4d56-b09a-36ff559bf277"
-VOTE = {"step": "s1", "digest": "a" * 64, "decision": "approve"}
-GOOD: dict[str, Any] = {
-    "create_request": {"text": "I need access to the Finance site"},
-    "reply_to_request": {"text": "Finance"},
-    "decide_approval": VOTE,
-}
-CALLS = {name: (method, f"/api/{route}") for name, route, method in ROUTES}
-OF_ONE = ("show_request", "reply_to_request", "decide_approval", "show_audit")
-TAKES_A_BODY = tuple(GOOD)
-
-
-class Trail:
-    """The audit trail of the first organisation, read where it lies."""
-
-    def __init__(self, table: AuditTable) -> None:
-        self._table, self._seen = table, 0
-
-    async def new(self) -> list[AuditRecord]:
-        """What was written since this was asked last."""
-        found: list[AuditRecord] = []
-        while more := await self._table.read(self._seen + 1, 500):
-            found += more
-            self._seen = more[-1].seq
-        return found
-
-
-@dataclass
-class Bench:
-    """What each of these tests needs, put up once."""
-
-    world: World
-    stage: Stage
-    trail: Trail
-    management: Management
-    tokens: dict[str, str]
-    others: str  # a request that somebody else made, and that has ended
-    mine: str
-    ran: list[str] = field(default_factory=list)
-
-    def send(
-        self,
-        call: str,
-        body: object = None,
-        request: str = NOBODYS,
-        headers: Mapping[str, str] | None = None,
-        token: str | None = "mine",  # noqa: S107
-        method: str | None = None,
-    ) -> Reply:
-        usual, path = CALLS[call]
-        where = path.replace("{id}", request)
-        where += f"?request={request}" if call == "show_audit" else ""
-        signed = {} if token is None else {"authorization": self.tokens.get(token, token)}
-        url = f"{self.world.facts['functions']}{where}"
-        return http(method or usual, url, body, {**signed, **(headers or {})})
-
-
-@pytest.fixture(scope="module")
-async def bench(world: World) -> AsyncIterator[Bench]:
-    stage = Stage(world.facts)
-    tid = world.facts["tenants"][0]["id"]
-    at = world.facts["tables"][tid]
-    account = open_account(at["endpoint"], None, at["key"])
-    trail = Trail(AuditTable(account.rows("Audit"), account.rows("AuditIndex")))
-    mine = stage.token(ME)
-    tokens = {
-        "mine": f"Bearer {mine}",
-        "for Graph": f"Bearer {stage.token(ME, 'graph')}",
-        "for the bot": f"Bearer {stage.token(ME, 'bot-user')}",
-        "expired": f"Bearer {stage.token(ME, lifetime_seconds=-3_600)}",
-        "of an application": f"Bearer {stage.token(ME, claims={'idtyp': 'app'})}",
-        "without our scope": f"Bearer {stage.token(ME, scopes=['User.Read'])}",
-        "of a tenant nobody knows": f"Bearer {stage.token(ME, claims={'tid': GROUP})}",
-        "in the name of another tenant": f"Bearer {stage.token(ABROAD, claims={'tid': tid})}",
-        "cut short": f"Bearer {mine[:-20]}",
-        "with another signature": f"Bearer {mine[:-8]}AAAAAAAA",
-    }
-    made = []
-    for who in (OTHER, ME):
-        person = stage.person(who)
-        made.append(person.ask("hello"))
-        person.follow(made[-1])
-    bench = Bench(world, stage, trail, Management(world), tokens, *made)
-    bench.ran = sorted(bench.management.instances())
-    own = stage.person(ME).call("GET", "/requests").body["items"]
-    yield bench
-    assert sorted(bench.management.instances()) == bench.ran, "a run was started"
-    assert stage.person(ME).call("GET", "/requests").body["items"] == own, "a request was kept"
-    await account.close()
-
-
-def check(reply: Reply, status: int, code: str) -> None:
-    assert reply.status == status, reply
-    error = reply.body["error"]
-    assert set(error) == {"code", "message", "details"}
-    assert error["code"] == code
-    assert len(error["message"].split()) >= 3
-    assert len(str(reply.body)) < 5_000
-
-
-async def refused(bench: Bench, status: int, code: str, call: str, **sent: Any) -> Reply:
-    """Send it, and hold everything that must hold of a call by an identified person."""
-    mark = bench.stage.mark()
-    await bench.trail.new()
-    reply = bench.send(call, **sent)
-    check(reply, status, code)
-    assert bench.stage.changes(mark) == []
-    written = await bench.trail.new()
-    (record,) = written
-    assert record.body["actor"] == bench.stage.oid(ME)
-    assert record.body["outcome"] == "refused"
-    assert record.body["detail"] == {"code": code}
-    assert "request" not in record.body
-    return reply
-
-
-NOT_LET_IN = {
-    "for Graph": (401, "wrong_audience"),
-    "for the bot": (401, "wrong_audience"),
-    "expired": (401, "expired"),
-    "of an application": (403, "not_a_person"),
-    "without our scope": (403, "scope_missing"),
-    "of a tenant nobody knows": (401, "unknown_tenant"),
-    "in the name of another tenant": (401, "wrong_issuer"),
-    "cut short": (401, "bad_signature"),
-    "with another signature": (401, "bad_signature"),
-    "": (401, "no_token"),
-    "Bearer": (401, "bad_header"),
-    "Bearer garbage": (401, "bad_header"),
-    "Bearer a.b.c": (401, "bad_token"),
-    "Basic dXNlcjpwYXNz": (401, "bad_header"),
-    "Bearer " + "a" * 5_000: (401, "bad_header"),
-}
-
-
-@pytest.mark.parametrize("call", CALLS)
-async def test_who_is_not_let_in_learns_nothing_and_leaves_nothing(bench: Bench, call: str) -> None:
-    await bench.trail.new()
-    mark = bench.stage.mark()
-    for token, (status, code) in NOT_LET_IN.items():
-        reply = bench.send(call, GOOD.get(call), request=bench.mine, token=token)
-        check(reply, status, code)
-        assert ("www-authenticate" in reply.headers) == (status == 401)
-    check(bench.send(call, GOOD.get(call), request=bench.mine, token=None), 401, "no_token")
-    assert bench.stage.changes(mark) == []
-    assert await bench.trail.new() == []
-
-
-@pytest.mark.parametrize("call", TAKES_A_BODY)
-async def test_who_is_not_let_in_is_told_so_before_the_body_is_looked_at(
-    bench: Bench, call: str
-) -> None:
-    for body in (b"", b"\x00\xff", b"{" * 70_000):
-        check(bench.send(call, body, token="Bearer a.b.c"), 401, "bad_token")
-
-
-@pytest.mark.parametrize("call", OF_ONE)
-async def test_what_is_not_mine_is_not_there(bench: Bench, call: str) -> None:
-    theirs = await refused(bench, 404, "not_found", call, body=GOOD.get(call), request=bench.others)
-    nobodys = await refused(bench, 404, "not_found", call, body=GOOD.get(call), request=NOBODYS)
-    assert theirs.body == nobodys.body
-
-
-async def test_another_organisations_request_is_not_there_either(bench: Bench) -> None:
-    token = f"Bearer {bench.stage.token(ABROAD)}"
-    check(bench.send("show_request", request=bench.mine, token=token), 404, "not_found")
-
 
 ODD_IDS = (
     "x",
@@ -368,10 +201,3 @@ async def test_another_method_is_not_there(bench: Bench, call: str) -> None:
 async def test_health_says_whether_it_serves_and_nothing_else(bench: Bench) -> None:
     reply = http("GET", f"{bench.world.facts['functions']}/api/health")
     assert (reply.status, reply.body) == (200, {"status": "ready", "registry": "ok"})
-
-
-async def test_no_answer_may_be_kept_or_sniffed(bench: Bench) -> None:
-    for call in CALLS:
-        reply = bench.send(call, GOOD.get(call), request=NOBODYS, token=None)
-        assert reply.headers["cache-control"] == "no-store"
-        assert reply.headers["x-content-type-options"] == "nosniff"

@@ -79,7 +79,7 @@ def authority_moved(stage: Overheard) -> str:
     owners = [*group["owners"], stage.oid("anton.berg" + AT)]
     stage.set_object("groups", group["id"], {"owners": owners})
     olga = stage.person("olga.brandt" + AT)
-    pending = next(p for p in olga.waiting() if p["request"] == request)
+    pending = olga.pending(request)
     assert olga.decide(pending, "approve").status == 200
     anton.follow(request)
     stage.set_object("groups", group["id"], {"owners": group["owners"]})

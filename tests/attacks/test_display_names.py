@@ -73,7 +73,7 @@ def test_a_name_changes_no_decision_no_approver_and_no_change(stage: Stage) -> N
         assert last["steps"][0]["target"]["name"] == name
     assert stage.changes(mark) == []
     owner = stage.person(OWNER)
-    pending = next(p for p in owner.waiting() if p["request"] == last["id"])
+    pending = owner.pending(last["id"])
     assert owner.decide(pending, "approve").status == 200
     ended = stage.person(SALES_PERSON).follow(last["id"])
     assert ended["status"] == "done"

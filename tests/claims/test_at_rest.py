@@ -38,7 +38,7 @@ async def test_no_sign_in_outlives_its_request(world: World, stage: Stage) -> No
     person, olga = stage.person("amira.haddad" + AF), stage.person("olga.brandt" + AF)
     request = person.ask("I need access to the Finance SharePoint")
     person.follow(request, until=("waiting_for_approval",))
-    pending = next(p for p in olga.waiting() if p["request"] == request)
+    pending = olga.pending(request)
     assert olga.decide(pending, "reject").status == 200
     assert person.follow(request)["status"] == "refused"
     at = world.facts["tables"][world.facts["tenants"][0]["id"]]

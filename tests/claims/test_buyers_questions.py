@@ -111,7 +111,7 @@ def test_whose_permissions_does_it_use(stage: Stage) -> None:
     seen = asked(stage, "raj.patel" + AF, "I need access to the Finance SharePoint")
     assert seen["status"] == "waiting_for_approval"
     olga = stage.person("olga.brandt" + AF)
-    pending = next(p for p in olga.waiting() if p["request"] == seen["id"])
+    pending = olga.pending(seen["id"])
     assert olga.decide(pending, "approve").status == 200
     assert stage.person("raj.patel" + AF).follow(seen["id"])["status"] == "done"
     graph = [c for c in stage.calls(since) if c["service"] == "graph"]
@@ -181,7 +181,7 @@ def test_how_is_data_isolated_between_organisations(stage: Stage) -> None:
     assert stranger.call("GET", f"/audit?request={seen['id']}").status == 404
     assert stranger.waiting() == []
     olga = stage.person("olga.brandt" + AF)
-    pending = next(p for p in olga.waiting() if p["request"] == seen["id"])
+    pending = olga.pending(seen["id"])
     assert stranger.decide(pending, "approve").status == 404
     assert olga.decide(pending, "reject").status == 200
     assert stage.person("sean.obrien" + AF).follow(seen["id"])["status"] == "refused"

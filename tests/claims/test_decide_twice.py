@@ -79,8 +79,7 @@ def waiting(stage: Stage, who: str) -> tuple[Any, str, dict[str, Any]]:
     request = person.ask("I need access to the Finance SharePoint")
     seen = person.follow(request, until=("waiting_for_approval",))
     assert seen["status"] == "waiting_for_approval", seen["answer"]
-    asked = stage.person("olga.brandt" + AF).waiting()
-    return person, request, next(p for p in asked if p["request"] == request)
+    return person, request, stage.person("olga.brandt" + AF).pending(request)
 
 
 async def test_a_policy_tightened_in_between_stops_the_act(world: World, stage: Stage) -> None:
@@ -194,7 +193,7 @@ async def test_an_approval_demanded_since_the_plan_is_asked_for_before_the_act(
         seen = person.follow(request, until=("waiting_for_approval",))
         assert seen["status"] == "waiting_for_approval"
         assert stage.changes(mark) == [], "nothing may be sent before the yes"
-        pending = next(p for p in olga.waiting() if p["request"] == request)
+        pending = olga.pending(request)
         assert olga.decide(pending, "approve").status == 200
         seen = person.follow(request)
     finally:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.stage import FINAL, Stage
+from local.stage import FINAL, Person, Stage
 
 pytestmark = pytest.mark.stack
 AF = "@alderfinch.example"
@@ -126,16 +126,21 @@ def test_when_it_cannot_be_taken_back_a_person_is_told_exactly_what_remains(stag
     assert any("undoing it did not succeed" in line for line in account)
 
 
-def test_of_eight_presses_at_once_one_decides(stage: Stage) -> None:
-    members(stage, "Finance", without="lena.fischer")
-    person, olga = stage.person("lena.fischer" + AF), stage.person("olga.brandt" + AF)
+def waiting_for_olga(stage: Stage, who: str) -> tuple[Person, Person, dict[str, Any]]:
+    """Somebody outside asks for Finance: they, its owner, and what the owner is shown."""
+    members(stage, "Finance", without=who)
+    person, olga = stage.person(who + AF), stage.person("olga.brandt" + AF)
     request = person.ask("I need access to the Finance SharePoint")
     person.follow(request, until=("waiting_for_approval",))
-    pending = next(p for p in olga.waiting() if p["request"] == request)
+    return person, olga, olga.pending(request)
+
+
+def test_of_eight_presses_at_once_one_decides(stage: Stage) -> None:
+    person, olga, pending = waiting_for_olga(stage, "lena.fischer")
     with ThreadPoolExecutor(8) as crowd:
         verdicts = ["approve", "reject"] * 4
         answers = list(crowd.map(lambda v: (v, olga.decide(pending, v).status), verdicts))
-    seen = person.follow(request)
+    seen = person.follow(pending["request"])
     stood = {v for v, status in answers if status == 200}
     assert len(stood) == 1, "both a yes and a no were taken"
     assert {status for _, status in answers} <= {200, 409}
@@ -144,12 +149,8 @@ def test_of_eight_presses_at_once_one_decides(stage: Stage) -> None:
 
 
 def test_a_press_after_the_deadline_is_told_so_and_changes_nothing(stage: Stage) -> None:
-    members(stage, "Finance", without="raj.patel")
-    person, olga = stage.person("raj.patel" + AF), stage.person("olga.brandt" + AF)
-    request = person.ask("I need access to the Finance SharePoint")
-    person.follow(request, until=("waiting_for_approval",))
-    pending = next(p for p in olga.waiting() if p["request"] == request)
+    person, olga, pending = waiting_for_olga(stage, "raj.patel")
     stage.advance(8 * 3600 + 60)
-    assert person.follow(request)["status"] == "refused"
+    assert person.follow(pending["request"])["status"] == "refused"
     assert olga.decide(pending, "approve").status == 410
     assert not stage.is_member("raj.patel" + AF, "Finance")

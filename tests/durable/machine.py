@@ -150,6 +150,13 @@ class Machine:
         return event(kind, self.now, **fields)
 
 
+def run(app: App, script: Script) -> Machine:
+    """One orchestration of the script, taken to its end."""
+    machine = Machine(app, script)
+    machine.finish()
+    return machine
+
+
 def replayed(
     app: App, recorded: dict[str, Any], sdk: Listening | None = None
 ) -> Iterator[tuple[list[Event], Outcome]]:

@@ -98,3 +98,13 @@ class Script:
 
 
 SCRIPTS: dict[str, Script] = {}
+
+
+def executed(script: Script, direction: str = "do") -> list[str]:
+    """The steps that were carried out, or undone, in order; each as often as it was asked."""
+    return [step for name, step, way in script.asked if name == "execute" and way == direction]
+
+
+def hops(script: Script) -> list[str]:
+    """The activities that were asked, in order."""
+    return [name for name, _, _ in script.asked]

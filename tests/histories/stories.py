@@ -25,7 +25,7 @@ def _ask(stage: Stage, who: str, text: str, ended: str) -> str:
 
 def _decide(stage: Stage, owner: str, request: str, decision: str) -> None:
     person = stage.person(owner + AT)
-    pending = next(p for p in person.waiting() if p["request"] == request)
+    pending = person.pending(request)
     reply = person.decide(pending, decision, comment="canary-comment")
     assert reply.status == 200, reply
 

@@ -7,7 +7,7 @@ scopes and roles as Microsoft does.
 import ast
 import inspect
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -30,13 +30,20 @@ quick = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-kinds = st.sampled_from(ACTIONS)
-people = st.sampled_from(WHO)
-groups = st.sampled_from(GROUPS)
 
 
-def made(kind: type[Action[Any]], lab: Lab, who: str, group: str) -> Action[Any]:
-    return kind.model_validate({"user": lab.oid(who), "group": group})
+class Drawn(NamedTuple):
+    """One change, drawn before there is a lab in which its person has an id."""
+
+    kind: type[Action[Any]]
+    who: str
+    group: str
+
+    def made(self, lab: Lab) -> Action[Any]:
+        return self.kind.model_validate({"user": lab.oid(self.who), "group": self.group})
+
+
+changes = st.builds(Drawn, st.sampled_from(ACTIONS), st.sampled_from(WHO), st.sampled_from(GROUPS))
 
 
 async def carry_out(lab: Lab, action: Action[Any]) -> None:
@@ -47,31 +54,25 @@ async def carry_out(lab: Lab, action: Action[Any]) -> None:
 
 
 @quick
-@given(kind=kinds, who=people, group=groups)
-async def test_observing_changes_nothing(
-    lab: Lab, kind: type[Action[Any]], who: str, group: str
-) -> None:
+@given(drawn=changes)
+async def test_observing_changes_nothing(lab: Lab, drawn: Drawn) -> None:
     before = lab.state()
-    await made(kind, lab, who, group).observe(lab.graph(ADMIN))
+    await drawn.made(lab).observe(lab.graph(ADMIN))
     assert lab.state() == before
 
 
 @quick
-@given(kind=kinds, who=people, group=groups)
-async def test_what_was_applied_is_read_back(
-    lab: Lab, kind: type[Action[Any]], who: str, group: str
-) -> None:
-    action = made(kind, lab, who, group)
+@given(drawn=changes)
+async def test_what_was_applied_is_read_back(lab: Lab, drawn: Drawn) -> None:
+    action = drawn.made(lab)
     await carry_out(lab, action)
     assert action.holds(await action.observe(lab.graph(ADMIN)))
 
 
 @quick
-@given(kind=kinds, who=people, group=groups)
-async def test_carrying_out_twice_is_carrying_out_once(
-    lab: Lab, kind: type[Action[Any]], who: str, group: str
-) -> None:
-    action = made(kind, lab, who, group)
+@given(drawn=changes)
+async def test_carrying_out_twice_is_carrying_out_once(lab: Lab, drawn: Drawn) -> None:
+    action = drawn.made(lab)
     await carry_out(lab, action)
     once = lab.state()
     await carry_out(lab, action)
@@ -79,11 +80,9 @@ async def test_carrying_out_twice_is_carrying_out_once(
 
 
 @quick
-@given(kind=kinds, who=people, group=groups)
-async def test_undo_restores_what_was_there_before(
-    lab: Lab, kind: type[Action[Any]], who: str, group: str
-) -> None:
-    action = made(kind, lab, who, group)
+@given(drawn=changes)
+async def test_undo_restores_what_was_there_before(lab: Lab, drawn: Drawn) -> None:
+    action = drawn.made(lab)
     before, seen = lab.state(), await action.observe(lab.graph(ADMIN))
     await carry_out(lab, action)
     inverse = action.undo(seen)
@@ -97,17 +96,9 @@ async def test_undo_restores_what_was_there_before(
 
 
 @quick
-@given(kind=kinds, who=people, group=groups, other_kind=kinds, other_who=people, other_group=groups)
-async def test_a_warrant_covers_one_change_only(
-    lab: Lab,
-    kind: type[Action[Any]],
-    who: str,
-    group: str,
-    other_kind: type[Action[Any]],
-    other_who: str,
-    other_group: str,
-) -> None:
-    asked, other = made(kind, lab, who, group), made(other_kind, lab, other_who, other_group)
+@given(drawn=changes, other_drawn=changes)
+async def test_a_warrant_covers_one_change_only(lab: Lab, drawn: Drawn, other_drawn: Drawn) -> None:
+    asked, other = drawn.made(lab), other_drawn.made(lab)
     if asked.digest == other.digest:
         return
     before = lab.state()
@@ -117,22 +108,18 @@ async def test_a_warrant_covers_one_change_only(
 
 
 @quick
-@given(kind=kinds, who=people, group=groups)
-async def test_a_warrant_of_one_person_is_useless_to_another(
-    lab: Lab, kind: type[Action[Any]], who: str, group: str
-) -> None:
-    action, before = made(kind, lab, who, group), lab.state()
+@given(drawn=changes)
+async def test_a_warrant_of_one_person_is_useless_to_another(lab: Lab, drawn: Drawn) -> None:
+    action, before = drawn.made(lab), lab.state()
     with pytest.raises(WarrantError):
         await action.apply(lab.graph(ADMIN), lab.unsafe_warrant_for(action, "freya.holm"))
     assert lab.state() == before
 
 
 @quick
-@given(kind=kinds, who=people, group=groups)
-def test_an_action_survives_being_written_down(
-    lab: Lab, kind: type[Action[Any]], who: str, group: str
-) -> None:
-    action = made(kind, lab, who, group)
+@given(drawn=changes)
+def test_an_action_survives_being_written_down(lab: Lab, drawn: Drawn) -> None:
+    action = drawn.made(lab)
     again = action_of(ActionSpec.model_validate_json(action.spec.model_dump_json()))
     assert again == action
     assert again.digest == action.digest

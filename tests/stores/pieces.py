@@ -31,6 +31,9 @@ from policy.decide import Decision
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 STEP = StepId("s1")
+DIGEST = "d" * 64
+TOKEN = Secret("canary-token")
+RENEWED = Secret("canary-renewed")
 
 FreshTable = Callable[[str], Awaitable[Rows]]
 _PER_HOP = {"transfer-encoding", "connection", "keep-alive", "content-length"}

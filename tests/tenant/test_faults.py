@@ -82,9 +82,12 @@ async def test_a_hung_call_ends_when_the_caller_gives_up(
     await _until_holding(scene, 0)
 
 
-@pytest.mark.parametrize(
+held = pytest.mark.parametrize(
     ("kind", "committed"), [("hold_before", False), ("hold_after_commit", True)]
 )
+
+
+@held
 async def test_a_held_call_waits_for_the_stage_manager(
     scene: Any, adding: tuple[str, str, str], kind: str, committed: bool
 ) -> None:
@@ -98,9 +101,7 @@ async def test_a_held_call_waits_for_the_stage_manager(
     assert scene.is_member("freya.holm", "Finance")
 
 
-@pytest.mark.parametrize(
-    ("kind", "committed"), [("hold_before", False), ("hold_after_commit", True)]
-)
+@held
 async def test_a_held_caller_that_dies_is_let_go(
     scene: Any, adding: tuple[str, str, str], kind: str, committed: bool
 ) -> None:
