@@ -122,19 +122,23 @@ def query_facts(
             "flags": _listed(requester_flags(notes, me, classes.get(me))),
         },
         "target": _target(action, me, notes, classes),
-        "runtime": {
-            "now": moment.now.isoformat(),
-            "channel": request.channel,
-            "sign_in_age_minutes": _age_minutes(request, moment.now),
-            "sign_in_risk": risk_level(notes, me),
-            "device_compliant": None,
-            "bulk_count": len(moment.plan),
-            "changes_last_hour": moment.spent.changes,
-            "subjects_last_hour": moment.spent.subjects,
-            "licences_last_hour": moment.spent.licences,
-            "privileged_last_hour": moment.spent.privileged,
-        },
+        "runtime": _runtime(request, notes, moment),
         "plan": _plan(action, moment),
+    }
+
+
+def _runtime(request: Request, notes: Notes, moment: Moment) -> dict[str, JsonValue]:
+    return {
+        "now": moment.now.isoformat(),
+        "channel": request.channel,
+        "sign_in_age_minutes": _age_minutes(request, moment.now),
+        "sign_in_risk": risk_level(notes, request.requester),
+        "device_compliant": None,
+        "bulk_count": len(moment.plan),
+        "changes_last_hour": moment.spent.changes,
+        "subjects_last_hour": moment.spent.subjects,
+        "licences_last_hour": moment.spent.licences,
+        "privileged_last_hour": moment.spent.privileged,
     }
 
 

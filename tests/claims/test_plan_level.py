@@ -10,6 +10,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.data.tables import TableServiceClient
 
 from agent.settings import Settings
 from agent.values import TenantId
@@ -116,6 +118,29 @@ def test_six_requests_at_once_never_exceed_a_budget_of_three(stage: Stage) -> No
         assert adds(stage, last)["status"] == "done", "the hour is over"
     finally:
         stage.set_object("groups", group["id"], {"members": group["members"]})
+
+
+async def test_without_a_place_in_the_budget_there_is_no_act(world: World, stage: Stage) -> None:
+    """The plan stands, since no rule asks for a budget; what cannot be counted is not done."""
+    at = world.facts["tables"][world.facts["tenants"][0]["id"]]
+    name = at["endpoint"].rstrip("/").rsplit("/", 1)[-1]
+    group = stage.group("Budget 2027")
+    left = [m for m in group["members"] if m != stage.oid("jonas.weber" + AF)]
+    stage.set_object("groups", group["id"], {"members": left})
+    mark = stage.mark()
+    service = TableServiceClient(
+        at["endpoint"], credential=AzureNamedKeyCredential(name, at["key"])
+    )
+    service.delete_table("Budget")
+    try:
+        jonas = stage.person("jonas.weber" + AF)
+        seen = jonas.follow(jonas.ask("I can't get into the Budget 2027 SharePoint"))
+    finally:
+        service.create_table("Budget")
+        service.close()
+    assert [step["status"] for step in seen["steps"]] == ["failed"]
+    assert seen["status"] == "escalated"
+    assert stage.changes(mark) == []
 
 
 @pytest.mark.usefixtures("reported")
