@@ -184,7 +184,13 @@ _CATALOGUE = (
     FactType(
         "runtime.bulk_count", Kind.COUNT, "objects this plan changes", "the plan", "this code"
     ),
-    FactType("runtime.changes_last_hour", Kind.COUNT, "for this person", "audit", "this code"),
+    FactType(
+        "runtime.changes_last_hour",
+        Kind.COUNT,
+        "changes for this requester, this plan's included",
+        "the budget of the tenant",
+        "this code",
+    ),
     FactType(
         "runtime.subjects_last_hour",
         Kind.COUNT,
@@ -202,7 +208,7 @@ _CATALOGUE = (
     FactType(
         "runtime.privileged_last_hour",
         Kind.COUNT,
-        "privileged objects touched in this tenant, this plan's included",
+        "touches of privileged objects in this tenant, this plan's included",
         "the budget of the tenant",
         "this code",
     ),
@@ -222,7 +228,13 @@ _CATALOGUE = (
     ),
     FactType("plan.subjects", Kind.COUNT, "different people it touches", "the plan", "this code"),
     FactType("plan.licences", Kind.COUNT, "licences it takes or frees", "the plan", "this code"),
-    FactType("plan.privileged", Kind.COUNT, "privileged objects it touches", "facts", "this code"),
+    FactType(
+        "plan.privileged",
+        Kind.COUNT,
+        "how often it touches a privileged object",
+        "the plan",
+        "this code",
+    ),
 )
 
 FACTS: Mapping[str, FactType] = MappingProxyType({fact.name: fact for fact in _CATALOGUE})

@@ -24,12 +24,14 @@ from tests.stores.pieces import (
     person,
     receipt_of,
     request_of,
+    ruling_of,
     step_of,
     vote_of,
     work_of,
 )
 
 pytestmark = pytest.mark.stack
+RULINGS = (ruling_of("canary-department"), ruling_of("canary-another"))
 
 
 async def test_nothing_personal_lies_in_the_clear(
@@ -45,8 +47,8 @@ async def test_nothing_personal_lies_in_the_clear(
     await store.save_work(request.id, work_of("canary-work", (step,)), Status.RUNNING)
     await store.reply(request.id, 1, "canary-reply", RENEWED)
     await store.claim(request.id, STEP, "do")
-    await store.save_began(request.id, STEP, "do", began_of("canary-before"))
-    await store.save_receipt(request.id, receipt_of("canary-after" * 40))
+    await store.save_began(request.id, STEP, "do", began_of("canary-before"), RULINGS)
+    await store.save_receipt(request.id, receipt_of("canary-after" * 40), RULINGS)
     ticket = Ticket(id="t1", to=person(9), summary="canary-ticket", account=())
     await store.finish(
         request.id, Answer(status=Status.DONE, text="canary-text", ticket=ticket), NOW

@@ -4,10 +4,9 @@ from datetime import timedelta
 from typing import Any
 
 from agent.domain import ApprovalNeed, Step
-from agent.facts import Moment
 from agent.plan import decide_on
 from policy.decide import Decision
-from tests.unit.values import NOW, OLGA, SAM, adding, findings, planned, require, rules, scene
+from tests.unit.values import OLGA, SAM, adding, alone, findings, planned, require, rules, scene
 
 HOUR = timedelta(hours=1)
 
@@ -34,7 +33,7 @@ def need(**changes: Any) -> ApprovalNeed:
 
 def decided(*obligations: dict[str, Any]) -> Decision:
     at = scene(rules(require(*obligations)) if obligations else rules(), findings(owners=[OLGA]))
-    return decide_on(at, adding(), Moment(now=NOW, bulk_count=1))
+    return decide_on(at, adding(), alone()).decision
 
 
 STEP = needing()
