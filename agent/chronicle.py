@@ -32,8 +32,18 @@ def request_draft(request: Request, body_digest: str) -> Draft:
         request=request.id,
         actor=request.requester,
         digest=body_digest,
-        detail={"channel": request.channel},
+        source=source_of(request),
     )
+
+
+def source_of(request: Request) -> dict[str, JsonValue]:
+    """Return where a request came from, and how its person had proved who they are."""
+    said = {
+        "channel": request.channel,
+        "client": request.client,
+        "signed_in_at": request.signed_in_at.isoformat() if request.signed_in_at else None,
+    }
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def refused_draft(person: str, code: str, at: datetime) -> Draft:

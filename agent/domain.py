@@ -69,6 +69,7 @@ class Request(Frozen):
     requester: PersonId
     upn: str | None = None
     channel: Literal["http", "teams"]
+    client: str | None = None  # the application that they signed in to, by its id
     ask: Ask
     created_at: AwareDatetime
     signed_in_at: (

@@ -43,6 +43,10 @@ class Caller(Protocol):
         """Their sign-in name: text to show, it can be given to somebody else."""
 
     @property
+    def client(self) -> str:
+        """The id of the application that they signed in to."""
+
+    @property
     def signed_in_at(self) -> datetime | None:
         """When they proved who they are; None where the token does not say."""
 

@@ -87,6 +87,7 @@ class Draft(Frozen):
     at: AwareDatetime
     request: RequestId | None = None
     actor: PersonId | None = None
+    source: dict[str, JsonValue] | None = None
     acted_as: dict[str, JsonValue] | None = None
     step: str | None = None
     action: dict[str, JsonValue] | None = None

@@ -57,6 +57,7 @@ class Caller:
     scopes: frozenset[str]
     app_roles: frozenset[str]
     guest: bool
+    client: str
     signed_in_at: datetime | None
     expires_at: datetime
     assertion: Secret
@@ -93,6 +94,7 @@ class _Claims(BaseModel):
     roles: list[str] = Field(default_factory=list)
     idtyp: str | None = None
     acct: int | None = None
+    azp: Guid
     idp: str | None = None
     upn: str | None = None
     preferred_username: str | None = None
@@ -182,6 +184,7 @@ def _caller(claims: _Claims, token: str) -> Caller:
         scopes=frozenset(claims.scp.split()),
         app_roles=frozenset(claims.roles),
         guest=claims.acct == 1 or claims.idp not in home,
+        client=claims.azp,
         signed_in_at=claims.auth_time,
         expires_at=claims.exp,
         assertion=Secret(token),

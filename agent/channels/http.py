@@ -95,6 +95,7 @@ async def create_request(visit: Visit) -> func.HttpResponse:
         requester=caller.person,
         upn=caller.upn,
         channel="http",
+        client=caller.client,
         ask=ask,
         created_at=tenant.clock.now(),
         signed_in_at=caller.signed_in_at,

@@ -35,6 +35,7 @@ class Minter:
             "nbf": now - 10,
             "exp": now + 3600,
             "scp": "access_as_user",
+            "azp": CLIENT,
             "preferred_username": "alice@contoso.com",
         }
         return {k: v for k, v in {**usual, **changes}.items() if v is not REMOVED}

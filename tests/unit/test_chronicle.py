@@ -258,4 +258,9 @@ def test_a_refused_call_names_the_person_and_the_code_and_no_request() -> None:
 def test_a_request_is_recorded_by_the_digest_of_what_was_sent() -> None:
     asked: Request = request()
     draft = request_draft(asked, "b" * 64)
-    assert (draft.digest, draft.detail) == ("b" * 64, {"channel": "http"})
+    signed_in = asked.signed_in_at
+    assert signed_in is not None
+    source = {"channel": "http", "signed_in_at": signed_in.isoformat()}
+    assert (draft.digest, draft.source) == ("b" * 64, source)
+    known = request(client="c1", signed_in_at=None)
+    assert request_draft(known, "b" * 64).source == {"channel": "http", "client": "c1"}
