@@ -1,6 +1,7 @@
 """Rules on the command line: check them, test them, ask them.
 
-Answers  `explain` one query or many, `lint` a folder, `test` every rule's own examples.
+Answers  `explain` one query or many, `lint` a folder, `test` every rule's own examples; the
+         commands that have a module of their own say there what they answer.
 Never    changes a rule, and never answers from rules that have a problem.
 Rules    - exit 0: all well; 1: the rules have problems or a test fails; 2: wrong usage or query.
          - answers go to standard output, complaints to standard error.
@@ -14,10 +15,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
+from policy import cli_publish, cli_show, cli_simulate
 from policy.decide import RuleSet, decide
+from policy.desk import Desk, OpenDesk
 from policy.explain import explain
 from policy.lint import lint, run_examples
 from policy.pack import PackRefused, Problem, load, read
+from policy.proposal import PublishRefused
 from policy.query import Query
 
 OK, FOUND, USAGE = 0, 1, 2
@@ -27,11 +31,19 @@ class QueryError(ValueError):
     """The query is not one that could be asked."""
 
 
-def main(arguments: Sequence[str]) -> int:
+def _no_desk(tenant: str, token_file: str | None) -> Desk:
+    raise PublishRefused("no_desk", "expected to run as `python3 -m policy` to reach a tenant")
+
+
+def main(arguments: Sequence[str], open_desk: OpenDesk = _no_desk) -> int:
     """Run one command; give its exit code."""
     asked = _parser().parse_args(arguments)
+    asked.open_desk = open_desk
     try:
         return int(asked.run(asked))
+    except PublishRefused as refused:
+        print(f"refused: {refused}", *refused.problems, sep="\n", file=sys.stderr)
+        return FOUND
     except PackRefused as refused:
         for problem in refused.problems:
             print(problem, file=sys.stderr)
@@ -62,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
         other.add_argument("folders", nargs="+", type=_folder, metavar="DIR")
         other.add_argument("--json", action="store_true", help="print facts, not sentences")
         other.set_defaults(run=run)
+    cli_publish.add_commands(commands, _folder)
+    cli_show.add_command(commands)
+    cli_simulate.add_command(commands, _folder)
     return parser
 
 

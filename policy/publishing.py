@@ -8,7 +8,9 @@ Rules    - lint is clean, the examples hold, the proofs hold, the publisher's li
          - without a prover nothing is published: what cannot be checked is not true.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -16,7 +18,7 @@ from typing import Protocol
 from policy.decide import RuleSet, SnapshotRef
 from policy.facts import fold
 from policy.lint import lint
-from policy.pack import PlacedRule
+from policy.pack import SHIPPED, PlacedRule, load
 from policy.proposal import Proposal, PublishRefused
 from policy.rule import Record, Rule
 from policy.simulate import PastDecision, Simulation, simulate
@@ -49,18 +51,18 @@ class Person(Protocol):
         """Whether their account is of another organisation."""
 
 
-class Diff(Record):
+class DiffReport(Record):
     """What becomes possible, impossible, or more or less demanding; `hash` names all of it."""
 
     hash: Digest
     sentences: tuple[str, ...]
 
 
-Compare = Callable[[Sequence[Rule], Sequence[Rule]], Diff]
-"""(rules that count, rules that would) -> the diff. ImportError where there is no prover."""
+Compare = Callable[[Sequence[Rule], Sequence[Rule]], DiffReport]
+"""(rules that count, rules that would) -> the diff. PublishRefused where it cannot be shown."""
 
 Prove = Callable[[Sequence[Rule]], Sequence[str]]
-"""rules -> a sentence for each invariant that does not hold. ImportError as above."""
+"""rules -> a sentence for each invariant that does not hold. PublishRefused as above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Past:
 
     since: datetime
     decisions: Sequence[PastDecision]
-    deciders: Mapping[SnapshotRef, RuleSet]
+    deciders: Mapping[SnapshotRef | None, RuleSet]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Examined:
     """A rule set that passed every check, with what it would change."""
 
     body: Body
-    diff: Diff
+    diff: DiffReport
     simulation: Simulation
 
 
@@ -133,16 +135,10 @@ def examine(
     body = write_body(rules)
     if body.id == write_body(current).id:
         raise PublishRefused("unchanged", "expected other rules, saw those that count: use --renew")
-    try:
-        failed = tuple(checks.prove(rules))
-        diff = checks.compare(current, rules)
-    except ImportError as absent:
-        raise PublishRefused(
-            "no_prover",
-            f"expected the prover, saw none ({absent}): install z3-solver and publish again",
-        ) from absent
+    failed = tuple(checks.prove(rules))
     if failed:
         raise PublishRefused("proof", f"expected every proof to hold, saw {len(failed)}", failed)
+    diff = checks.compare(current, rules)
     shown = simulate(past.decisions, RuleSet.of(rules), RuleSet.of(current), past.deciders)
     return Examined(body, diff, shown)
 
@@ -182,3 +178,50 @@ def approve(proposal: Proposal, examined: Examined, approver: str) -> None:
 def placed(rules: Sequence[Rule], where: str) -> Iterator[PlacedRule]:
     """Give rules of a stored body places, so that a problem can name one."""
     return (PlacedRule(rule, where, number) for number, rule in enumerate(rules, start=1))
+
+
+def shipped_checks() -> Checks:
+    """Give the checks that ship: the publisher's limits, and diff and proofs by the solver."""
+    return Checks(limits=load(SHIPPED / "global"), compare=_compared, prove=_broken)
+
+
+def _compared(old: Sequence[Rule], new: Sequence[Rule]) -> DiffReport:
+    from policy.diff import compare
+
+    with _shown():
+        found = compare(old, new)
+    names = [
+        f"rules {word}: {', '.join(changed)}"
+        for word in ("added", "removed", "changed")
+        if (changed := getattr(found, word))
+    ]
+    findings = [
+        f"{one.change.replace('_', ' ')}: {one.action or 'any other action'}, for example "
+        + json.dumps(one.query, ensure_ascii=False)
+        for one in found.findings
+    ]
+    told = findings or ["no request is decided differently"]
+    return DiffReport(hash=found.hash, sentences=(*names, *told))
+
+
+def _broken(rules: Sequence[Rule]) -> Sequence[str]:
+    with _shown():
+        from policy.prove.proof import prove  # loads the solver
+
+        proof = prove(rules)
+    return [f"{one.name}: {one.sentence}" for one in proof.verdicts if not one.holds]
+
+
+@contextmanager
+def _shown() -> Iterator[None]:
+    """Refuse where the solver is missing, gave up, or was wrong: nothing was shown then."""
+    from policy.prove import NotConfirmed, ProverMissing, Undecided
+
+    try:
+        yield
+    except ProverMissing as absent:
+        raise PublishRefused("no_prover", f"nothing is published unproved: {absent}") from None
+    except (Undecided, NotConfirmed) as unshown:
+        raise PublishRefused(
+            "not_shown", f"expected a proof or a counter-example: {unshown}"
+        ) from None

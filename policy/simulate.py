@@ -5,6 +5,7 @@ Answers  which past requests would be permitted, denied, owe less or owe more; u
 Never    reads a store or a clock: the caller brings the decisions and the rules that made them.
 Rules    - a decision is made again only if its bytes are the same; whatever differs is named.
          - rules that are not at hand, or facts the catalogue no longer has, are a difference too.
+         - a decision names its snapshot; one that names none was made by rules in a folder.
          - moves are from the rules that count now; without these, from what was decided then.
          - a move that drops one demand and adds another is told twice, as less and as more.
 """
@@ -118,11 +119,15 @@ def simulate(
     past: Sequence[PastDecision],
     candidate: RuleSet,
     current: RuleSet | None = None,
-    deciders: Mapping[SnapshotRef, RuleSet] | None = None,
+    deciders: Mapping[SnapshotRef | None, RuleSet] | None = None,
 ) -> Simulation:
-    """Replay past decisions under the rules that made them, and under the candidate."""
+    """Replay past decisions under the rules that made them, if these are given, and under others.
+
+    Without `deciders` nothing is made again, and nothing is called a difference.
+    """
     order = sorted(past, key=_place)
-    found = [(one, _differs(one, deciders or {})) for one in order]
+    again = order if deciders is not None else ()
+    found = [(one, _differs(one, deciders or {})) for one in again]
     moves = [move for one in order for move in _moves(one, candidate, current)]
     kinds = list(_SAID)
     return Simulation(
@@ -142,9 +147,8 @@ def _place(one: PastDecision) -> tuple[object, ...]:
     return one.at, one.request, one.step, one.phase, one.model_dump_json()
 
 
-def _differs(one: PastDecision, deciders: Mapping[SnapshotRef, RuleSet]) -> tuple[str, ...]:
-    ref = one.decision.snapshot
-    rules = deciders.get(ref) if ref else None
+def _differs(one: PastDecision, deciders: Mapping[SnapshotRef | None, RuleSet]) -> tuple[str, ...]:
+    rules = deciders.get(one.decision.snapshot)
     if rules is None:
         return ("the rules that decided are not at hand",)
     try:
