@@ -191,7 +191,7 @@ def settings(
 
 
 def _keep(file: Path, environment: Mapping[str, str]) -> None:
-    """Keep the environment for a shell: `set -a; . FILE; set +a` before `python3 -m policy show`."""
+    """Keep the environment for a shell: `set -a; . FILE; set +a`, then `python3 -m policy`."""
     lines = [f"{name}={shlex.quote(value)}\n" for name, value in environment.items()]
     file.touch(mode=0o600)
     file.write_text("".join(lines), encoding="utf-8")

@@ -91,6 +91,7 @@ class PolicyTable:
     async def _load(
         self, head: Head, before: tuple[Head, Snapshot] | None, now: datetime
     ) -> Snapshot:
+        head.check_signature(self._verify)  # nothing is fetched for a head that nobody signed
         body = await body_now(self._snapshots, "snapshot", seq_key(head.seq))
         # In a thread: a large policy takes a good part of a second to parse and to index.
         snapshot = await asyncio.to_thread(
