@@ -40,6 +40,7 @@ from policy.publishing import (
     Person,
     admit,
     approve,
+    completed,
     examine,
     placed,
     propose,
@@ -104,9 +105,10 @@ class Publishing:
         self._verify = stores.verify
 
     async def propose(self, by: Person, candidate: Sequence[PlacedRule], days: int) -> Reviewed:
-        """Examine rules and keep them as a proposal. Raises PublishRefused."""
-        author = admit(by, self._tenant)
-        return await self._kept(author, await self._standing(), candidate, days, None)
+        """Examine rules, limits added, and keep them as a proposal. Raises PublishRefused."""
+        author, standing = admit(by, self._tenant), await self._standing()
+        whole = completed(candidate, self._checks.limits)
+        return await self._kept(author, standing, whole, days, None)
 
     async def roll_back(self, by: Person, seq: int, days: int) -> Reviewed:
         """Propose the rules of an earlier head, under today's limits. Raises PublishRefused."""
@@ -148,7 +150,8 @@ class Publishing:
         admit(by, self._tenant)
         standing = await self._standing()
         past = await self._decided(standing, self._clock.now() - timedelta(days=days))
-        rules = RuleSet.of(one.rule for one in candidate)
+        whole = completed(candidate, self._checks.limits)
+        rules = RuleSet.of(one.rule for one in whole)
         return simulate(past.decisions, rules, RuleSet.of(standing.rules), past.deciders)
 
     async def show(self) -> Shown:

@@ -116,6 +116,13 @@ def with_limits(rules: Sequence[Rule], limits: Sequence[Rule]) -> tuple[Rule, ..
     return (*limits, *(rule for rule in rules if rule not in limits))
 
 
+def completed(candidate: Sequence[PlacedRule], limits: Sequence[Rule]) -> list[PlacedRule]:
+    """Add the limits that nobody wrote down; one written otherwise stays, and is refused later."""
+    names = {one.rule.id for one in candidate}
+    left_out = [limit for limit in limits if limit.id not in names]
+    return [*candidate, *placed(left_out, "the publisher's limits")]
+
+
 def restored(old: Sequence[Rule], limits: Sequence[Rule]) -> tuple[Rule, ...]:
     """Return the rules of an old snapshot under today's limits: going back never loosens these."""
     names = {limit.id for limit in limits}
@@ -219,8 +226,9 @@ def _shown() -> Iterator[None]:
 
     try:
         yield
-    except ProverMissing as absent:
-        raise PublishRefused("no_prover", f"nothing is published unproved: {absent}") from None
+    except (ProverMissing, ImportError) as absent:
+        sentence = f"nothing is published unproved: install z3-solver ({absent})"
+        raise PublishRefused("no_prover", sentence) from None
     except (Undecided, NotConfirmed) as unshown:
         raise PublishRefused(
             "not_shown", f"expected a proof or a counter-example: {unshown}"

@@ -111,20 +111,12 @@ def rule(name: str, reason: str = "as agreed") -> Rule:
             "id": name,
             "layer": "global",
             "effect": "deny",
-            "when": {"action": {"ids": ["group.member.add"]}},
+            "when": {"action": {"ids": ["group.member.add"]}, "target": {"tags_any": [name]}},
             "reason": reason,
             "remedy": "Ask the service desk.",
             "tests": [
-                {
-                    "name": "adding",
-                    "query": {"action": {"id": "group.member.add"}},
-                    "applies": True,
-                },
-                {
-                    "name": "removing",
-                    "query": {"action": {"id": "group.member.remove"}},
-                    "applies": False,
-                },
+                _example("group.member.add", name, True),
+                _example("group.member.remove", name, False),
             ],
             "provenance": {
                 "author": "ann",
@@ -136,8 +128,9 @@ def rule(name: str, reason: str = "as agreed") -> Rule:
     )
 
 
-def _example(action: str, applies: bool) -> dict[str, Any]:
-    return {"name": action, "query": {"action": {"id": action}}, "applies": applies}
+def _example(action: str, tag: str, applies: bool) -> dict[str, Any]:
+    facts = {"action": {"id": action}, "target": {"tags": [tag]}}
+    return {"name": action, "query": facts, "applies": applies}
 
 
 def rules(*names: str) -> list[PlacedRule]:

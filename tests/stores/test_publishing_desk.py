@@ -54,7 +54,8 @@ async def test_going_back_is_a_proposal_of_its_own_and_the_sequence_grows(store:
 async def test_going_back_keeps_todays_limits(store: Store) -> None:
     limit = rule("limit")
     desk = store.desk([limit])
-    await desk.approve(BO, (await desk.propose(ANN, rules("a", "b", "limit"), 30)).proposal.diff)
+    await desk.approve(BO, (await desk.propose(ANN, rules("a", "b"), 30)).proposal.diff)
+    assert names(await store.reader().newest()) == ["a", "b", "limit"], "nobody can leave it out"
     tightened = rule("limit", "agreed anew")
     desk = store.desk([tightened])
     seen = await desk.roll_back(CY, 1, 30)
