@@ -15,7 +15,7 @@ import asyncio
 import os
 import stat
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -43,13 +43,15 @@ class TenantDesk:
     def __init__(self, tenant: str, token_file: str | None) -> None:
         self._tenant, self._token_file = TenantId(tenant.lower()), token_file
 
-    def propose(self, candidate: Sequence[PlacedRule], days: int) -> Reviewed:
-        """Examine rules and keep them as a proposal."""
-        return self._signed_in(lambda desk, by: desk.propose(by, candidate, days))
+    def propose(
+        self, candidate: Sequence[PlacedRule], parameters: Mapping[str, str], days: int
+    ) -> Reviewed:
+        """Examine rules and keep them as a proposal; the limits must be among them, so filled."""
+        return self._signed_in(lambda desk, by: desk.propose(by, candidate, parameters, days))
 
-    def roll_back(self, seq: int, days: int) -> Reviewed:
+    def roll_back(self, seq: int, parameters: Mapping[str, str], days: int) -> Reviewed:
         """Propose the rules of an earlier head."""
-        return self._signed_in(lambda desk, by: desk.roll_back(by, seq, days))
+        return self._signed_in(lambda desk, by: desk.roll_back(by, seq, parameters, days))
 
     def review(self, diff: str) -> Reviewed:
         """Compute what a proposal would do now."""

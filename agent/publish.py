@@ -14,6 +14,7 @@ Never here: tokens (`agent.policy_desk`), what rules are held to (`policy.publis
 Nothing that serves requests loads this module: it runs under the publishing identity.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -40,7 +41,6 @@ from policy.publishing import (
     Person,
     admit,
     approve,
-    completed,
     examine,
     placed,
     propose,
@@ -104,21 +104,29 @@ class Publishing:
         self._history, self._publisher = stores.history, stores.publisher
         self._verify = stores.verify
 
-    async def propose(self, by: Person, candidate: Sequence[PlacedRule], days: int) -> Reviewed:
-        """Examine rules, limits added, and keep them as a proposal. Raises PublishRefused."""
+    async def propose(
+        self,
+        by: Person,
+        candidate: Sequence[PlacedRule],
+        parameters: Mapping[str, str],
+        days: int,
+    ) -> Reviewed:
+        """Examine rules and keep them as a proposal. Raises PublishRefused."""
         author, standing = admit(by, self._tenant), await self._standing()
-        whole = completed(candidate, self._checks.limits)
-        return await self._kept(author, standing, whole, days, None)
+        return await self._kept(author, standing, candidate, parameters, days)
 
-    async def roll_back(self, by: Person, seq: int, days: int) -> Reviewed:
+    async def roll_back(
+        self, by: Person, seq: int, parameters: Mapping[str, str], days: int
+    ) -> Reviewed:
         """Propose the rules of an earlier head, under today's limits. Raises PublishRefused."""
         author, standing = admit(by, self._tenant), await self._standing()
         found = [head for head in await self._history.past() if head.seq == seq]
         if not found:
             raise PublishRefused("no_such_seq", f"expected a sequence that counted, saw {seq}")
-        rules = restored(await self._history.rules(found[0]), self._checks.limits)
+        limits = self._checks.limits(parameters)
+        rules = restored(await self._history.rules(found[0]), limits)
         candidate = list(placed(rules, f"sequence {seq}"))
-        return await self._kept(author, standing, candidate, days, seq)
+        return await self._kept(author, standing, candidate, parameters, days, seq)
 
     async def review(self, by: Person, diff: str) -> Reviewed:
         """Believe a proposal and compute what it would do now. Raises PublishRefused."""
@@ -150,8 +158,7 @@ class Publishing:
         admit(by, self._tenant)
         standing = await self._standing()
         past = await self._decided(standing, self._clock.now() - timedelta(days=days))
-        whole = completed(candidate, self._checks.limits)
-        rules = RuleSet.of(one.rule for one in whole)
+        rules = RuleSet.of(one.rule for one in candidate)
         return simulate(past.decisions, rules, RuleSet.of(standing.rules), past.deciders)
 
     async def show(self) -> Shown:
@@ -174,15 +181,16 @@ class Publishing:
         author: str,
         standing: Standing,
         candidate: Sequence[PlacedRule],
+        parameters: Mapping[str, str],
         days: int,
-        restores: int | None,
+        restores: int | None = None,
     ) -> Reviewed:
         now = self._clock.now()
         past = await self._decided(standing, now - timedelta(days=days), now)
-        examined = examine(candidate, standing.rules, self._checks, past)
+        limits = self._checks.limits(parameters)
+        examined = examine(candidate, standing.rules, limits, self._checks, past)
         over = await self._over(examined.diff.hash, standing.head)
-        unsigned = propose(examined, past, standing.head, author, now)
-        unsigned = unsigned.model_copy(update={"restores": restores})
+        unsigned = propose(examined, past, standing.head, author, now, parameters, restores)
         kept = await self._publisher.propose(unsigned, examined.body, over)
         return Reviewed(proposal=kept, diff=examined.diff, simulation=examined.simulation)
 
@@ -206,7 +214,8 @@ class Publishing:
         rules = await self._history.proposed_rules(proposal)
         past = await self._decided(standing, proposal.since, proposal.proposed_at)
         candidate = list(placed(rules, "proposal"))
-        return proposal, examine(candidate, standing.rules, self._checks, past)
+        limits = self._checks.limits(json.loads(proposal.parameters))
+        return proposal, examine(candidate, standing.rules, limits, self._checks, past)
 
     async def _standing(self) -> Standing:
         standing = await self._history.standing()

@@ -4,18 +4,19 @@ Answers  what a publication would change, and what counts from now on.
 Never    takes a name for who acts: persons are known by their sign-in alone.
 Rules    - the first person proposes: nothing counts yet, and the hash of the diff is printed.
          - a second person looks (`show --proposal HASH`) and approves that hash: then it counts.
+         - the publisher's limits are published with whatever folders are named.
          - `--renew` signs unchanged rules again; that widens nothing, so one person is enough.
          - exit 0: done; 1: refused, every reason on standard error; 2: wrong usage.
 """
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from policy.desk import Reviewed
-from policy.pack import PackRefused, read
+from policy.pack import SHIPPED, PackRefused, PlacedRule, read
 from policy.proposal import GOOD_FOR
 from policy.snapshot import Head
 
@@ -78,16 +79,24 @@ def _publish(asked: argparse.Namespace) -> int:
         return _counts(desk.renew(), asked.json)
     if asked.approve:
         return _counts(desk.approve(asked.approve), asked.json)
-    placed, problems = read(*asked.folders)
-    if problems:
-        raise PackRefused(problems)
-    return tell_proposal(desk.propose(placed, asked.days), asked.json)
+    return tell_proposal(desk.propose(with_limits(asked.folders), {}, asked.days), asked.json)
 
 
 def _rollback(asked: argparse.Namespace) -> int:
     """Propose the rules of an earlier sequence, under today's limits; the sequence still grows."""
     desk = asked.open_desk(asked.tenant, asked.token_file)
-    return tell_proposal(desk.roll_back(asked.to, asked.days), asked.json)
+    return tell_proposal(desk.roll_back(asked.to, {}, asked.days), asked.json)
+
+
+def with_limits(folders: Sequence[Path]) -> list[PlacedRule]:
+    """Read rules together with the publisher's limits; raises PackRefused with every problem."""
+    limits = SHIPPED / "global"
+    named = {folder.resolve() for folder in folders}
+    is_there = bool(named & {limits.resolve(), SHIPPED.resolve()})
+    placed, problems = read(*folders, *([] if is_there else [limits]))
+    if problems:
+        raise PackRefused(problems)
+    return placed
 
 
 def tell_proposal(seen: Reviewed, as_json: bool) -> int:

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from policy.cli_publish import at_a_desk, over_days
+from policy.cli_publish import at_a_desk, over_days, with_limits
 from policy.decide import RuleSet
-from policy.pack import PackRefused, load, read
+from policy.pack import load
 from policy.simulate import PastDecision, Simulation, read_past, simulate
 from policy.snapshot import write_body
 
@@ -50,10 +50,8 @@ def _simulate(asked: argparse.Namespace) -> int:
 
 
 def _of_tenant(asked: argparse.Namespace) -> Simulation:
-    placed, problems = read(*asked.folders)
-    if problems:
-        raise PackRefused(problems)
-    found: Simulation = asked.open_desk(asked.tenant, asked.token_file).simulate(placed, asked.days)
+    desk, candidate = asked.open_desk(asked.tenant, asked.token_file), with_limits(asked.folders)
+    found: Simulation = desk.simulate(candidate, asked.days)
     return found
 
 

@@ -5,7 +5,7 @@ Never    opens one: `policy/__main__.py` puts desk and commands together, tests 
 Rules    - a desk refuses by PublishRefused alone; it never half-does a thing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from policy.pack import PlacedRule
@@ -38,10 +38,12 @@ class Shown(Record):
 class Desk(Protocol):
     """The desk of one tenant; whoever stands at it is known by their sign-in."""
 
-    def propose(self, candidate: Sequence[PlacedRule], days: int) -> Reviewed:
-        """Examine rules and keep them as a proposal."""
+    def propose(
+        self, candidate: Sequence[PlacedRule], parameters: Mapping[str, str], days: int
+    ) -> Reviewed:
+        """Examine rules and keep them as a proposal; the limits must be among them, so filled."""
 
-    def roll_back(self, seq: int, days: int) -> Reviewed:
+    def roll_back(self, seq: int, parameters: Mapping[str, str], days: int) -> Reviewed:
         """Propose the rules of an earlier head."""
 
     def review(self, diff: str) -> Reviewed:

@@ -3,7 +3,7 @@
 Answers  what a proposal says, and whether it may still be believed.
 Never    signs or stores; and never counts: no head can name what is only proposed.
 Rules    - it names the body, the head it was compared with, the diff, what the simulation showed,
-           and its author, all under the signature of the policy key.
+           what the limits were filled with, its author: all under the policy key's signature.
          - it is good for seven days, and only for the head it was compared with.
 """
 
@@ -42,6 +42,8 @@ class Proposal(Statement):
     diff: Digest
     simulation: Digest
     since: UtcTime
+    parameters: str
+    """What the publisher's limits were filled with: names and ids, as JSON."""
     author: Oid
     proposed_at: UtcTime
     restores: Annotated[int, Field(ge=1)] | None = None

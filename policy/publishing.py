@@ -22,7 +22,7 @@ from policy.pack import SHIPPED, PlacedRule, load
 from policy.proposal import Proposal, PublishRefused
 from policy.rule import Record, Rule
 from policy.simulate import PastDecision, Simulation, simulate
-from policy.snapshot import Body, Digest, Head, write_body
+from policy.snapshot import Body, Digest, Head, canonical, write_body
 
 ROLE = "Warrant.Admin"
 """The app role, in the token of whoever proposes or approves."""
@@ -65,11 +65,15 @@ Prove = Callable[[Sequence[Rule]], Sequence[str]]
 """rules -> a sentence for each invariant that does not hold. PublishRefused as above."""
 
 
+Limits = Callable[[Mapping[str, str]], tuple[Rule, ...]]
+"""What an organisation fills in -> the publisher's limits, so filled."""
+
+
 @dataclass(frozen=True, slots=True)
 class Checks:
     """What rules are held to besides lint."""
 
-    limits: tuple[Rule, ...]
+    limits: Limits
     compare: Compare
     prove: Prove
 
@@ -116,13 +120,6 @@ def with_limits(rules: Sequence[Rule], limits: Sequence[Rule]) -> tuple[Rule, ..
     return (*limits, *(rule for rule in rules if rule not in limits))
 
 
-def completed(candidate: Sequence[PlacedRule], limits: Sequence[Rule]) -> list[PlacedRule]:
-    """Add the limits that nobody wrote down; one written otherwise stays, and is refused later."""
-    names = {one.rule.id for one in candidate}
-    left_out = [limit for limit in limits if limit.id not in names]
-    return [*candidate, *placed(left_out, "the publisher's limits")]
-
-
 def restored(old: Sequence[Rule], limits: Sequence[Rule]) -> tuple[Rule, ...]:
     """Return the rules of an old snapshot under today's limits: going back never loosens these."""
     names = {limit.id for limit in limits}
@@ -130,13 +127,17 @@ def restored(old: Sequence[Rule], limits: Sequence[Rule]) -> tuple[Rule, ...]:
 
 
 def examine(
-    candidate: Sequence[PlacedRule], current: Sequence[Rule], checks: Checks, past: Past
+    candidate: Sequence[PlacedRule],
+    current: Sequence[Rule],
+    limits: Sequence[Rule],
+    checks: Checks,
+    past: Past,
 ) -> Examined:
     """Hold rules to everything a policy must be; raises PublishRefused with all problems."""
     rules = tuple(one.rule for one in candidate)
     if problems := [str(problem) for problem in lint(candidate)]:
         raise PublishRefused("lint", f"expected no problem, saw {len(problems)}", problems)
-    if missing := sorted(limit.id for limit in checks.limits if limit not in rules):
+    if missing := sorted(limit.id for limit in limits if limit not in rules):
         names = ", ".join(missing)
         raise PublishRefused("limits", f"expected the publisher's limits unchanged, saw no {names}")
     body = write_body(rules)
@@ -150,7 +151,15 @@ def examine(
     return Examined(body, diff, shown)
 
 
-def propose(examined: Examined, past: Past, head: Head, author: str, now: datetime) -> Proposal:
+def propose(
+    examined: Examined,
+    past: Past,
+    head: Head,
+    author: str,
+    now: datetime,
+    parameters: Mapping[str, str],
+    restores: int | None = None,
+) -> Proposal:
     """Give the proposal of rules that were examined; it has no signature yet."""
     return Proposal(
         kid=head.kid,
@@ -161,8 +170,10 @@ def propose(examined: Examined, past: Past, head: Head, author: str, now: dateti
         diff=examined.diff.hash,
         simulation=examined.simulation.digest,
         since=past.since,
+        parameters=canonical(dict(parameters)).decode(),
         author=author,
         proposed_at=now,
+        restores=restores,
     )
 
 
@@ -189,7 +200,13 @@ def placed(rules: Sequence[Rule], where: str) -> Iterator[PlacedRule]:
 
 def shipped_checks() -> Checks:
     """Give the checks that ship: the publisher's limits, and diff and proofs by the solver."""
-    return Checks(limits=load(SHIPPED / "global"), compare=_compared, prove=_broken)
+    return Checks(limits=_limits, compare=_compared, prove=_broken)
+
+
+def _limits(parameters: Mapping[str, str]) -> tuple[Rule, ...]:
+    if parameters:
+        raise PublishRefused("parameters", "expected none: the limits here have no open places")
+    return load(SHIPPED / "global")
 
 
 def _compared(old: Sequence[Rule], new: Sequence[Rule]) -> DiffReport:

@@ -38,7 +38,7 @@ async def store(fresh_table: FreshTable, clock: HandClock) -> Store:
 
 async def proposed(store: Store, *named: str, by: Someone = ANN) -> str:
     """The hash under which somebody's rules wait."""
-    return (await store.desk().propose(by, rules(*named), 30)).proposal.diff
+    return (await store.desk().propose(by, rules(*named), {}, 30)).proposal.diff
 
 
 async def code_of(act: Awaitable[Any]) -> str:
@@ -200,8 +200,8 @@ async def test_whoever_may_not_approve_may_not_propose_or_renew(store: Store, wh
     person, code = SECOND_PERSONS[who]
     desk = store.desk()
     for act in (
-        desk.propose(person, rules("b"), 30),
-        desk.roll_back(person, 1, 30),
+        desk.propose(person, rules("b"), {}, 30),
+        desk.roll_back(person, 1, {}, 30),
         desk.review(person, "0" * 64),
         desk.simulated(person, rules("b"), 30),
         desk.renew(person),
@@ -244,7 +244,11 @@ async def test_an_old_head_put_back_can_be_neither_renewed_nor_built_on(store: S
     await store.desk().approve(BO, await proposed(store, "a", "b"))
     await store.heads.put(old)
     desk = store.desk()
-    for act in (desk.renew(ANN), desk.propose(ANN, rules("z"), 30), desk.roll_back(ANN, 1, 30)):
+    for act in (
+        desk.renew(ANN),
+        desk.propose(ANN, rules("z"), {}, 30),
+        desk.roll_back(ANN, 1, {}, 30),
+    ):
         with pytest.raises(StoreUnusable) as fault:
             await act
         assert fault.value.code == "rolled_back"

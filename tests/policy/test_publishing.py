@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +21,6 @@ from policy.publishing import (
     DiffReport,
     Past,
     approve,
-    completed,
     examine,
     placed,
     propose,
@@ -57,8 +56,8 @@ def by_bytes(old: Sequence[Rule], new: Sequence[Rule]) -> DiffReport:
     return DiffReport(hash=sha256(both.encode()).hexdigest(), sentences=("something changed",))
 
 
-def checks(*failed: str, limits: Sequence[Rule] = LIMITS) -> Checks:
-    return Checks(limits=tuple(limits), compare=by_bytes, prove=lambda rules: failed)
+def checks(*failed: str) -> Checks:
+    return Checks(limits=lambda _: LIMITS, compare=by_bytes, prove=lambda rules: failed)
 
 
 def candidate(*left_out: str) -> list[PlacedRule]:
@@ -73,7 +72,7 @@ def refused(act: Any, *arguments: Any) -> PublishRefused:
 
 def test_rules_that_hold_are_examined_and_named_by_body_diff_and_simulation() -> None:
     left_out = OWN[0].id
-    seen = examine(candidate(left_out), CURRENT, checks(), NO_PAST)
+    seen = examine(candidate(left_out), CURRENT, LIMITS, checks(), NO_PAST)
     rules = [rule for rule in CURRENT if rule.id != left_out]
     assert seen.body == write_body(rules)
     assert seen.diff == by_bytes(CURRENT, rules)
@@ -85,7 +84,7 @@ def test_every_problem_that_lint_has_is_told_with_its_place() -> None:
         one.model_copy(update={"tests": (), "provenance": None}) if one.id == OWN[0].id else one
         for one in CURRENT
     ]
-    fault = refused(examine, list(placed(bad, "rules.yaml")), CURRENT, checks(), NO_PAST)
+    fault = refused(examine, list(placed(bad, "rules.yaml")), CURRENT, LIMITS, checks(), NO_PAST)
     assert fault.code == "lint"
     assert len(fault.problems) >= 2
     assert all(problem.startswith("rules.yaml:") for problem in fault.problems)
@@ -93,25 +92,25 @@ def test_every_problem_that_lint_has_is_told_with_its_place() -> None:
 
 def test_a_limit_left_out_or_changed_is_refused_by_name() -> None:
     limit = LIMITS[0]
-    fault = refused(examine, candidate(limit.id), CURRENT, checks(), NO_PAST)
+    fault = refused(examine, candidate(limit.id), CURRENT, LIMITS, checks(), NO_PAST)
     assert (fault.code, limit.id in fault.sentence) == ("limits", True)
     softer = limit.model_copy(update={"reason": "As you like."})
     changed = [softer if rule.id == limit.id else rule for rule in CURRENT]
-    fault = refused(examine, list(placed(changed, "x")), CURRENT, checks(), NO_PAST)
+    fault = refused(examine, list(placed(changed, "x")), CURRENT, LIMITS, checks(), NO_PAST)
     assert fault.code == "limits"
 
 
 def test_a_proof_that_fails_and_rules_that_count_already_are_refused() -> None:
     left_out = OWN[0].id
-    fault = refused(examine, candidate(left_out), CURRENT, checks("p1: never"), NO_PAST)
+    fault = refused(examine, candidate(left_out), CURRENT, LIMITS, checks("p1: never"), NO_PAST)
     assert (fault.code, fault.problems) == ("proof", ("p1: never",))
-    assert refused(examine, candidate(), CURRENT, checks(), NO_PAST).code == "unchanged"
+    assert refused(examine, candidate(), CURRENT, LIMITS, checks(), NO_PAST).code == "unchanged"
 
 
 def test_an_approval_is_for_what_was_proposed_and_by_somebody_else() -> None:
-    first = examine(candidate(OWN[0].id), CURRENT, checks(), NO_PAST)
-    other = examine(candidate(OWN[1].id), CURRENT, checks(), NO_PAST)
-    proposal = propose(first, NO_PAST, HEAD, ANN, NOW)
+    first = examine(candidate(OWN[0].id), CURRENT, LIMITS, checks(), NO_PAST)
+    other = examine(candidate(OWN[1].id), CURRENT, LIMITS, checks(), NO_PAST)
+    proposal = propose(first, NO_PAST, HEAD, ANN, NOW, {})
     approve(proposal, first, BO)
     for approver in (ANN, ANN.upper()):
         assert refused(approve, proposal, first, approver).code == "same_person"
@@ -128,7 +127,7 @@ def test_going_back_never_loosens_a_limit() -> None:
 
 def test_what_ships_is_held_to_limits_diff_and_proofs_by_the_solver() -> None:
     shipped = shipped_checks()
-    assert shipped.limits == LIMITS
+    assert shipped.limits({}) == LIMITS
     deny = next(rule for rule in OWN if rule.effect == "permit" and not rule.baseline)
     fewer = [rule for rule in CURRENT if rule.id != deny.id]
     seen = shipped.compare(CURRENT, fewer)
@@ -169,20 +168,22 @@ class OneDesk:
         self.asked.append(("open", tenant, token_file))
         return self
 
-    def propose(self, candidate: Sequence[PlacedRule], days: int) -> Reviewed:
+    def propose(
+        self, candidate: Sequence[PlacedRule], parameters: Mapping[str, str], days: int
+    ) -> Reviewed:
         self.asked.append(("propose", len(candidate), days))
         fewer = [one for one in candidate if one.rule.id != OWN[0].id]
-        seen = examine(completed(fewer, LIMITS), CURRENT, checks(), NO_PAST)
-        proposal = propose(seen, NO_PAST, HEAD, ANN, NOW)
+        seen = examine(fewer, CURRENT, LIMITS, checks(), NO_PAST)
+        proposal = propose(seen, NO_PAST, HEAD, ANN, NOW, {})
         return Reviewed(proposal=proposal, diff=seen.diff, simulation=seen.simulation)
 
-    def roll_back(self, seq: int, days: int) -> Reviewed:
+    def roll_back(self, seq: int, parameters: Mapping[str, str], days: int) -> Reviewed:
         self.asked.append(("roll_back", seq, days))
-        return self.propose(candidate(OWN[0].id), days)
+        return self.propose(candidate(OWN[0].id), {}, days)
 
     def review(self, diff: str) -> Reviewed:
         self.asked.append(("review", diff))
-        return self.propose(candidate(OWN[0].id), 30)
+        return self.propose(candidate(OWN[0].id), {}, 30)
 
     def approve(self, diff: str) -> Head:
         self.asked.append(("approve", diff))
@@ -212,12 +213,12 @@ def ran(capsys: pytest.CaptureFixture[str], desk: OneDesk, *arguments: str) -> t
 HASH = "ab" * 32
 PACK = str(SHIPPED / "tenant-default")
 COMMANDS = {
-    "publish": (["publish", PACK], ("propose", len(OWN), 30)),
+    "publish": (["publish", PACK], ("propose", len(CURRENT), 30)),
     "approve": (["publish", "--approve", HASH], ("approve", HASH)),
     "renew": (["publish", "--renew"], ("renew",)),
     "rollback": (["rollback", "--to", "5", "--days", "7"], ("roll_back", 5, 7)),
     "proposal": (["show", "--proposal", HASH], ("review", HASH)),
-    "simulate": (["simulate", PACK], ("simulate", len(OWN), 30)),
+    "simulate": (["simulate", PACK], ("simulate", len(CURRENT), 30)),
 }
 
 

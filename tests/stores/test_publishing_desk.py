@@ -23,7 +23,7 @@ async def store(fresh_table: FreshTable, clock: HandClock) -> Store:
 
 async def test_nothing_counts_until_a_second_person_approves(store: Store) -> None:
     desk, reader = store.desk(), store.reader()
-    seen = await desk.propose(ANN, rules("a", "b"), 30)
+    seen = await desk.propose(ANN, rules("a", "b"), {}, 30)
     assert seen.diff.sentences == ("b",)
     assert names(await reader.newest()) == ["a"]
     assert (await desk.show()).waiting == (seen.proposal,)
@@ -38,8 +38,8 @@ async def test_nothing_counts_until_a_second_person_approves(store: Store) -> No
 
 async def test_going_back_is_a_proposal_of_its_own_and_the_sequence_grows(store: Store) -> None:
     desk = store.desk()
-    await desk.approve(BO, (await desk.propose(ANN, rules("a", "b"), 30)).proposal.diff)
-    seen = await desk.roll_back(CY, 1, 30)
+    await desk.approve(BO, (await desk.propose(ANN, rules("a", "b"), {}, 30)).proposal.diff)
+    seen = await desk.roll_back(CY, 1, {}, 30)
     assert seen.proposal.restores == 1
     assert names(await store.reader().newest()) == ["a", "b"], "nothing counts yet"
     head = await desk.approve(ANN, seen.proposal.diff)
@@ -47,18 +47,19 @@ async def test_going_back_is_a_proposal_of_its_own_and_the_sequence_grows(store:
     assert names(await store.reader().newest()) == ["a"]
     for seq in (4, 99):
         with pytest.raises(PublishRefused) as refused:
-            await desk.roll_back(CY, seq, 30)
+            await desk.roll_back(CY, seq, {}, 30)
         assert refused.value.code == "no_such_seq"
 
 
 async def test_going_back_keeps_todays_limits(store: Store) -> None:
     limit = rule("limit")
     desk = store.desk([limit])
-    await desk.approve(BO, (await desk.propose(ANN, rules("a", "b"), 30)).proposal.diff)
-    assert names(await store.reader().newest()) == ["a", "b", "limit"], "nobody can leave it out"
+    await desk.approve(
+        BO, (await desk.propose(ANN, rules("a", "b", "limit"), {}, 30)).proposal.diff
+    )
     tightened = rule("limit", "agreed anew")
     desk = store.desk([tightened])
-    seen = await desk.roll_back(CY, 1, 30)
+    seen = await desk.roll_back(CY, 1, {}, 30)
     await desk.approve(ANN, seen.proposal.diff)
     standing = await store.history.standing()
     assert standing is not None
@@ -80,7 +81,7 @@ async def test_one_person_renews_what_counts_and_nothing_else_changes(
 
 async def test_rules_that_already_count_are_not_proposed(store: Store) -> None:
     with pytest.raises(PublishRefused) as refused:
-        await store.desk().propose(ANN, rules("a"), 30)
+        await store.desk().propose(ANN, rules("a"), {}, 30)
     assert refused.value.code == "unchanged"
 
 
@@ -88,13 +89,13 @@ async def test_the_same_proposal_waits_once_and_is_made_anew_when_it_is_closed(
     store: Store, clock: HandClock
 ) -> None:
     desk = store.desk()
-    first = await desk.propose(ANN, rules("a", "b"), 30)
+    first = await desk.propose(ANN, rules("a", "b"), {}, 30)
     with pytest.raises(PublishRefused) as refused:
-        await desk.propose(BO, rules("a", "b"), 30)
+        await desk.propose(BO, rules("a", "b"), {}, 30)
     assert refused.value.code == "waits_already"
     clock.advance(GOOD_FOR + timedelta(minutes=1))
     assert (await desk.show()).waiting == ()
-    again = await desk.propose(BO, rules("a", "b"), 30)
+    again = await desk.propose(BO, rules("a", "b"), {}, 30)
     assert again.proposal.diff == first.proposal.diff
     assert (await desk.approve(ANN, again.proposal.diff)).published_by == BO.person
 
@@ -104,5 +105,5 @@ async def test_without_a_policy_there_is_nothing_to_change(
 ) -> None:
     empty = await Store.fresh(fresh_table, clock)
     with pytest.raises(PublishRefused) as refused:
-        await empty.desk().propose(ANN, rules("a"), 30)
+        await empty.desk().propose(ANN, rules("a"), {}, 30)
     assert refused.value.code == "no_policy"
