@@ -119,7 +119,7 @@ def _columns(clauses: Iterable[tuple[Sequence[Condition], Rules]]) -> tuple[Colu
         for one in conditions:
             placed.setdefault((type(one), one.selector, one.fact), []).append((one, rule))
     return tuple(
-        Column(selector, fact, _union(rule for _, rule in those), _COLUMNS[kind](those))
+        Column(selector, fact, _union(rule for _, rule in those), COLUMNS[kind](those))
         for (kind, selector, fact), those in placed.items()
     )
 
@@ -227,7 +227,7 @@ def _openings(placed: Iterable[tuple[kinds.Window, Rules]]) -> Iterator[tuple[in
                 yield 0, rule
 
 
-_COLUMNS: Mapping[type[Condition], Callable[[Placed], Fails]] = {
+COLUMNS: Mapping[type[Condition], Callable[[Placed], Fails]] = {
     kinds.Membership: _membership,
     kinds.AnyOf: _any_of,
     kinds.NoneOf: _in_common,
