@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -153,8 +153,7 @@ class RuleSet:
         return (1 << len(self.reported)) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Applying:
+class Applying(NamedTuple):
     """The enforced rules that apply, in their order; those of them in doubt; the reported ones."""
 
     enforced: Sequence[ReadyRule]
@@ -164,7 +163,13 @@ class Applying:
 
 def decide(rules: RuleSet, query: Query) -> Decision:
     """Decide one query under one policy."""
-    return answer(rules, query, _applying(rules, rules.index.ask(query.facts)))
+    return trace(rules, query)[0]
+
+
+def trace(rules: RuleSet, query: Query) -> tuple[Decision, Found]:
+    """Decide, and keep what the index found: why the other rules do not apply."""
+    found = rules.index.ask(query.facts)
+    return answer(rules, query, _applying(rules, found)), found
 
 
 def _applying(rules: RuleSet, found: Found) -> Applying:
@@ -238,21 +243,17 @@ def _why(
     permitted: bool, layers: Iterable[Mapping[str, Any]], applying: Applying, query: Query
 ) -> tuple[str, str | None]:
     """Choose the reason and the remedy that a person is told first: what is certain, if any is."""
-    silent = [layer["layer"] for layer in layers if layer["result"] == "silent"]
-    match (permitted, _first(Effect.DENY, applying), _first(Effect.REQUIRE, applying)):
-        case (False, ReadyRule() as one, _):
-            if one in applying.in_doubt:
-                return _feared(one, query), _NOBODY_COULD_READ
-            return one.rule.reason, one.rule.remedy
-        case (False, _, _):
-            return f"No rule permits this in: {', '.join(silent)}.", _NOBODY_PERMITS
-        case (_, _, ReadyRule() as one):
-            doubt = one in applying.in_doubt
-            return _feared(one, query) if doubt else one.rule.reason, one.rule.remedy
-        case _:
-            # The department layer says who may ask for what, so its permit is the plainest why.
-            said = (one.rule for one in applying.enforced if one.rule.layer is Layer.DEPARTMENT)
-            return next(rule.reason for rule in said), None
+    first = _first(Effect.REQUIRE if permitted else Effect.DENY, applying)
+    if first is None and permitted:
+        # The department layer says who may ask for what, so its permit is the plainest why.
+        said = (one.rule for one in applying.enforced if one.rule.layer is Layer.DEPARTMENT)
+        return next(rule.reason for rule in said), None
+    if first is None:
+        silent = [layer["layer"] for layer in layers if layer["result"] == "silent"]
+        return f"No rule permits this in: {', '.join(silent)}.", _NOBODY_PERMITS
+    if first in applying.in_doubt:
+        return _feared(first, query), first.rule.remedy if permitted else _NOBODY_COULD_READ
+    return first.rule.reason, first.rule.remedy
 
 
 def _first(effect: Effect, applying: Applying) -> ReadyRule | None:

@@ -44,8 +44,7 @@ class Column(NamedTuple):
     fails: Fails
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """The rules that match, those that only may, and whom each column of `when` keeps out."""
 
     surely: Rules
@@ -109,7 +108,8 @@ def fewest(missed: Iterable[Rules], among: Rules) -> Rules:
     return among
 
 
-def _union(sets: Iterable[Rules]) -> Rules:
+def union(sets: Iterable[Rules]) -> Rules:
+    """Give the rules that any of these sets holds."""
     return reduce(or_, sets, 0)
 
 
@@ -119,7 +119,7 @@ def _columns(clauses: Iterable[tuple[Sequence[Condition], Rules]]) -> tuple[Colu
         for one in conditions:
             placed.setdefault((type(one), one.selector, one.fact), []).append((one, rule))
     return tuple(
-        Column(selector, fact, _union(rule for _, rule in those), COLUMNS[kind](those))
+        Column(selector, fact, union(rule for _, rule in those), COLUMNS[kind](those))
         for (kind, selector, fact), those in placed.items()
     )
 
@@ -151,7 +151,7 @@ def _by_word(placed: Iterable[tuple[Iterable[object], Rules]]) -> dict[object, R
 
 
 def _one_word(table: Mapping[object, Rules]) -> Fails:
-    every = _union(table.values())
+    every = union(table.values())
     failing = {word: every ^ rules for word, rules in table.items()}
     return lambda value: failing.get(value, every)
 
@@ -172,7 +172,7 @@ def _in_common(placed: Placed) -> Fails:
 
 
 def _any_of(placed: Placed) -> Fails:
-    every, in_common = _union(rule for _, rule in placed), _in_common(placed)
+    every, in_common = union(rule for _, rule in placed), _in_common(placed)
     return lambda value: every ^ in_common(value)
 
 
@@ -191,13 +191,13 @@ def _at_most(placed: Placed) -> Fails:
 
 
 def _at_least(placed: Placed) -> Fails:
-    return _steps(_union(rule for _, rule in placed), ((one.bound, rule) for one, rule in placed))
+    return _steps(union(rule for _, rule in placed), ((one.bound, rule) for one, rule in placed))
 
 
 def _validity(placed: Placed) -> Fails:
     begins = [(one.valid_from, rule) for one, rule in placed if one.valid_from is not None]
     ends = [(one.valid_until, rule) for one, rule in placed if one.valid_until is not None]
-    return _steps(_union(rule for _, rule in begins), begins + ends)
+    return _steps(union(rule for _, rule in begins), begins + ends)
 
 
 def _window(placed: Placed) -> Fails:
@@ -205,13 +205,13 @@ def _window(placed: Placed) -> Fails:
     for one, rule in placed:
         zones[one.zone].append((one, rule))
     weeks = [
-        (zone, _steps(_union(rule for _, rule in those), _openings(those)))
+        (zone, _steps(union(rule for _, rule in those), _openings(those)))
         for zone, those in zones.items()
     ]
 
     def fails(value: datetime) -> Rules:
         local = [(value.astimezone(zone), at) for zone, at in weeks]
-        return _union(at(t.weekday() * _DAY + t.hour * 60 + t.minute) for t, at in local)
+        return union(at(t.weekday() * _DAY + t.hour * 60 + t.minute) for t, at in local)
 
     return fails
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel, ConfigDict
 
-from policy.decide import Decision, LayerResult, Match, ReadyRule, RuleSet, check, decide, told
-from policy.engine import fewest
+from policy.decide import Decision, LayerResult, Match, ReadyRule, RuleSet, check, told, trace
+from policy.engine import Found, fewest, union
 from policy.query import Query
 from policy.rule import Layer
 
@@ -41,8 +41,8 @@ class Explanation(BaseModel):
 
 def explain(rules: RuleSet, query: Query) -> Explanation:
     """Decide, and say why in every layer."""
-    decision = decide(rules, query)
-    nearest = near_misses(rules, query, decision)
+    decision, found = trace(rules, query)
+    nearest = near_misses(rules, query, decision, found)
     return Explanation(
         decision=decision,
         nearest=nearest,
@@ -51,19 +51,20 @@ def explain(rules: RuleSet, query: Query) -> Explanation:
     )
 
 
-def near_misses(rules: RuleSet, query: Query, decision: Decision) -> tuple[NearestMiss, ...]:
+def near_misses(
+    rules: RuleSet, query: Query, decision: Decision, found: Found
+) -> tuple[NearestMiss, ...]:
     """Give the nearest miss of each layer in which nothing permits, unless it has no permits."""
-    if all(layer.permitted_by for layer in decision.layers):
-        return ()
-    index, found = rules.index, rules.index.ask(query.facts)
-    elsewhere = 0
-    for column, missed in zip(index.when, found.missed, strict=True):
-        elsewhere |= missed if column.selector.startswith("action.") else 0
     silent = [one.layer for one in decision.layers if not one.permitted_by]
-    permits = rules.permits & ~rules.only_reported
-    among = [permits & rules.layers[layer] for layer in silent]
-    nearest = [fewest(found.missed, permits & ~elsewhere or permits) for permits in among]
-    return tuple(miss_of(rules.ready[index.places(some)[0]], query) for some in nearest if some)
+    if not silent:
+        return ()
+    missed = zip(rules.index.when, found.missed, strict=True)
+    elsewhere = union(some for column, some in missed if column.selector.startswith("action."))
+    permits = [rules.permits & rules.layers[layer] & ~rules.only_reported for layer in silent]
+    nearest = [fewest(found.missed, some & ~elsewhere or some) for some in permits]
+    return tuple(
+        miss_of(rules.ready[rules.index.places(some)[0]], query) for some in nearest if some
+    )
 
 
 def miss_of(one: ReadyRule, query: Query) -> NearestMiss:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from policy import reference
 from policy.conditions import CONDITIONS
-from policy.decide import RuleSet, decide
+from policy.decide import RuleSet, decide, trace
 from policy.engine import COLUMNS, Index, fewest, members
 from policy.explain import near_misses
 from policy.facts import FACTS, SAME_DEPARTMENT, Kind
@@ -32,12 +32,12 @@ def policy(records: list[dict[str, Any]]) -> RuleSet:
 
 
 def assert_equal(rules_of: RuleSet, query: Query) -> None:
-    decision = decide(rules_of, query)
+    decision, found = trace(rules_of, query)
     plain = reference.decide(rules_of, query)
-    assert decision == plain
+    assert decide(rules_of, query) == decision == plain
     assert decision.model_dump_json() == plain.model_dump_json()
     assert decision.model_fields_set == plain.model_fields_set
-    misses = near_misses(rules_of, query, decision)
+    misses = near_misses(rules_of, query, decision, found)
     assert misses == reference.near_misses(rules_of, query, plain)
 
 
