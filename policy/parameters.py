@@ -5,7 +5,8 @@ Never    fills anything but whole texts of a rule that is already parsed: no val
 Rules    - a value is an object id; names are declared, so a slip is told and not overlooked.
          - a permit that needs an absent parameter is left out: silence then refuses.
          - a requirement whose approver is absent becomes a deny: a demand nobody can meet refuses.
-         - a deny, or a selector of a requirement, never waits for a parameter that may be absent.
+         - a deny that names the absent one among its ids or groups stands, and means nobody by it.
+         - no other selector of a deny or a requirement waits for a parameter that may be absent.
 """
 
 import re
@@ -88,13 +89,22 @@ class Parameters:
         remedy = f"give {names} to have it"
         if record.get("effect") == Effect.PERMIT:
             return Filled(record, kept=False, remark=(f"left out without {names}", remedy))
-        if elsewhere := [at for at, _ in absent if at[0] != "obligations"]:
-            sentence = f"expected only an obligation to hold {names}, which may be absent"
+        denies = record.get("effect") == Effect.DENY
+        if elsewhere := [at for at, _ in absent if not _may_wait(at, denies)]:
+            sentence = f"expected no {names} here, it may be absent"
             raise Unfillable([(at, sentence, "declare it `required`") for at in elsewhere])
+        if denies:
+            return Filled(record, remark=(f"means nobody by {names}", remedy))
         kept = {name: value for name, value in record.items() if name != "obligations"}
         helps = f"An administrator can say who decides: policy parameter {names}."
         deny = {**kept, "effect": Effect.DENY.value, "remedy": helps}
         return Filled(deny, remark=(f"denies instead of requiring, without {names}", remedy))
+
+
+def _may_wait(at: Sequence[str | int], denies: bool) -> bool:
+    if denies:
+        return at[0] == "when" and at[2:3] in (("ids",), ("groups_any",))
+    return at[0] == "obligations"
 
 
 def _opened(value: object, at: tuple[str | int, ...] = ()) -> Iterator[tuple[Any, str]]:
