@@ -97,7 +97,8 @@ class Parameters:
             return Filled(record, remark=(f"means nobody by {names}", remedy))
         kept = {name: value for name, value in record.items() if name != "obligations"}
         helps = f"An administrator can say who decides: policy parameter {names}."
-        deny = {**kept, "effect": Effect.DENY.value, "remedy": helps}
+        reason = f"{record.get('reason')} Nobody is named for that here."
+        deny = {**kept, "effect": Effect.DENY.value, "reason": reason, "remedy": helps}
         return Filled(deny, remark=(f"denies instead of requiring, without {names}", remedy))
 
 
