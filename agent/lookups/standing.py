@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import JsonValue
 
 from agent.lookups._lookup import Lookup, Question
-from agent.lookups._roles import ROLE_NAMES
+from policy.roles import ROLE_NAMES
 from agent.ports import M365
 
 

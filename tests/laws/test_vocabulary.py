@@ -1,7 +1,7 @@
 """What rules may speak of and what the agent can do are one vocabulary."""
 
 from agent.actions import ACTIONS
-from agent.lookups._roles import ROLE_NAMES
+from policy.roles import ROLE_NAMES
 from policy.pack import SHIPPED, load
 
 RULES = load(*sorted(p for p in SHIPPED.iterdir() if p.is_dir()))
