@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
+from policy import cli_diff, cli_prove
 from policy.decide import RuleSet, decide
 from policy.explain import explain
 from policy.lint import lint, run_examples
@@ -62,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
         other.add_argument("folders", nargs="+", type=_folder, metavar="DIR")
         other.add_argument("--json", action="store_true", help="print facts, not sentences")
         other.set_defaults(run=run)
+    cli_prove.add_command(commands, _folder)
+    cli_diff.add_command(commands, _folder)
     return parser
 
 
