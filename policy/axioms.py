@@ -9,7 +9,6 @@ Rules    - an axiom binds only where both of its facts are known.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 
 from policy.query import Known, Query
 
@@ -41,16 +40,15 @@ class Axiom:
         one, other = query.facts[self.fact], query.facts[self.other]
         if not (isinstance(one, Known) and isinstance(other, Known)):
             return True
-        return _HOLDS[self.relation](one.value, other.value)
+        match self.relation, one.value, other.value:
+            case Relation.CONTAINS, frozenset() as entries, str(entry):
+                return entry in entries
+            case Relation.INCLUDES, frozenset() as entries, frozenset() as others:
+                return others <= entries
+            case Relation.AT_MOST, int(count), int(limit):
+                return count <= limit
+        raise TypeError(f"expected facts that can be related, saw `{self.name}`")
 
-
-_HOLDS = MappingProxyType(
-    {
-        Relation.CONTAINS: lambda entries, entry: entry in entries,
-        Relation.INCLUDES: lambda entries, others: others <= entries,
-        Relation.AT_MOST: lambda count, limit: count <= limit,
-    }
-)
 
 _PLAN = "the plan, whose steps are numbered and whose counts are made of them"
 _BUDGET = "the budget of the tenant, which adds this plan's own share to what was spent"

@@ -2,9 +2,13 @@
 
 invariants  what must hold of every policy, as data: a name, a sentence, a class of requests
 symbols     one symbol for each fact, its doubt, and each word that a condition looks for
+demands     obligations taken apart, so that two can be compared
+timeline    real moments: when some hours are open and some rules alive, all at once
 encode      rules as formulas over these symbols: permitted, and each demand
+solution    the request that a solution of the solver stands for
 search      a request that makes a formula true, or the proof that there is none
 proof       every invariant held against a rule set; what fails, with a request that shows it
+changes     every kind of request that two rule sets decide differently
 
 The solver (z3) is needed here alone, by the checks and by whoever publishes; nothing that decides
 a request loads it. A solver is not believed: every request it finds is asked of the decision

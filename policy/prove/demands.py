@@ -33,13 +33,10 @@ class Demand:
 
     def met_by(self, owed: Obligation) -> bool:
         """Say whether this obligation asks for at least that much."""
-        return any(
-            asked.topic == self.topic
-            and (
-                asked.bound >= self.bound if self.aspect == "quorum" else asked.bound <= self.bound
-            )
-            for asked in demands(owed)
-        )
+        same = (asked for asked in demands(owed) if asked.topic == self.topic)
+        if self.aspect == "quorum":
+            return any(asked.bound >= self.bound for asked in same)
+        return any(asked.bound <= self.bound for asked in same)
 
 
 def demands(owed: Obligation) -> Iterator[Demand]:

@@ -59,7 +59,7 @@ class Symbols:
 
     def __init__(self, conditions: Iterable[Condition], facts: Iterable[str] = ()) -> None:
         self.context = z3.Context()
-        self._asked = tuple(sorted(set(conditions), key=repr))
+        self._asked = tuple(sorted(set(conditions), key=_place))
         asked = {one.fact for one in self._asked}.union(facts)
         derived = DEPARTMENTS if SAME_DEPARTMENT in asked else ()
         self.facts = tuple(sorted((asked - {SAME_DEPARTMENT}).union(derived)))
@@ -109,7 +109,7 @@ class Symbols:
         """Give what is true of the symbols whatever the request."""
         numbers = (Kind.COUNT, Kind.TEXT, Kind.ID)
         counted = [self.values[name] >= 0 for name in self.facts if FACTS[name].kind in numbers]
-        life = [_micros(EARLIEST) <= self.instant, self.instant < _micros(LATEST)]
+        life = [micros(EARLIEST) <= self.instant, self.instant < micros(LATEST)]
         week = [self.utc_minute >= 0, self.utc_minute < WEEK_MINUTES]
         return (*counted, *life, *week, *(self._on_the_wall(zone) for zone in self.zones.values()))
 
@@ -157,7 +157,7 @@ class Symbols:
                     word: z3.Bool(f"{fact} {self.code(fact, word)}", self.context)
                     for one in self._asked
                     if isinstance(one, AnyOf | NoneOf) and one.fact == fact
-                    for word in one.words
+                    for word in sorted(one.words)
                 }
             case _:
                 return z3.Int(fact, self.context)
@@ -189,8 +189,8 @@ class Symbols:
             case AtMost(fact=fact, bound=bound):
                 return self.values[fact] <= bound
             case Validity(valid_from=begins, valid_until=ends):
-                begun = [self.instant >= _micros(begins)] if begins else []
-                return self.all_of(begun + ([self.instant < _micros(ends)] if ends else []))
+                begun = [self.instant >= micros(begins)] if begins else []
+                return self.all_of(begun + ([self.instant < micros(ends)] if ends else []))
             case Window():
                 minute = self.wall_minute(condition.zone.key)
                 hours = _open_minutes(condition)
@@ -228,7 +228,14 @@ def words_of(condition: Condition) -> frozenset[str]:
             return frozenset()
 
 
-def _micros(time: datetime) -> int:
+def _place(condition: Condition) -> tuple[str, str, list[str], str]:
+    """Give a place that is the same in every run: a set of words has none of its own."""
+    words = sorted(words_of(condition))
+    return condition.selector, type(condition).__name__, words, "" if words else repr(condition)
+
+
+def micros(time: datetime) -> int:
+    """Give a time as the number that stands for it."""
     return (time - EARLIEST) // timedelta(microseconds=1)
 
 
