@@ -11,8 +11,6 @@ Rules    - permitted by one set and denied by the other; or permitted by both, a
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import z3
-
 from policy.decide import Decision, RuleSet, decide
 from policy.diff import Change, Finding, Outcome, Topic
 from policy.facts import SAME_DEPARTMENT
@@ -21,6 +19,7 @@ from policy.prove.demands import Demand, demands
 from policy.prove.encode import Encoding, conditions_of, enforced
 from policy.prove.search import Search
 from policy.prove.solution import Raw, without
+from policy.prove.solver import z3
 from policy.prove.symbols import DEPARTMENTS, Formula, Symbols, words_of
 from policy.query import Query
 from policy.rule import Rule
@@ -109,7 +108,8 @@ class _Comparison:
         """Find every difference, in each kind of change that has it."""
         for difference in self._differences():
             goal, seen = self._goal(difference), set[str | None]()
-            while raw := self._search.find(z3.And(goal, *map(self._elsewhere, seen))):
+            # A request of which nothing is known is one as well: an empty dict is an answer.
+            while (raw := self._search.find(self._unlike(goal, seen))) is not None:
                 action = raw.get("action", {}).get("id")
                 action = action if action in self._actions else None
                 if action in seen or not difference.shown_by(raw):
@@ -148,6 +148,9 @@ class _Comparison:
             for it in one.measures
         )
         return z3.And(*both, self._symbols.any_of(missed))
+
+    def _unlike(self, goal: Formula, seen: set[str | None]) -> Formula:
+        return z3.And(goal, *(self._elsewhere(action) for action in seen))
 
     def _elsewhere(self, action: str | None) -> Formula:
         """Say that it is another kind of change than this, or than any that no rule names."""

@@ -10,10 +10,9 @@ Rules    - a permit applies where all its selectors certainly hold.
 
 from collections.abc import Iterable, Sequence
 
-import z3
-
 from policy.conditions import Condition
 from policy.prove.demands import Demand
+from policy.prove.solver import z3
 from policy.prove.symbols import Formula, Symbols
 from policy.rule import Effect, Layer, Mode, Rule
 

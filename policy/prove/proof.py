@@ -11,7 +11,6 @@ Rules    - a fact that a counter-example leaves out does not matter: whatever it
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import z3
 from pydantic import BaseModel, ConfigDict
 
 from policy.decide import Decision, RuleSet, decide
@@ -22,6 +21,7 @@ from policy.prove.encode import Encoding, conditions_of, enforced
 from policy.prove.invariants import INVARIANTS, Invariant
 from policy.prove.search import Search
 from policy.prove.solution import Raw, without
+from policy.prove.solver import z3
 from policy.prove.symbols import Formula, Symbols
 from policy.query import Query
 from policy.rule import Rule
@@ -91,15 +91,16 @@ class _Prover:
     def _verdict(self, invariant: Invariant) -> Verdict:
         concerned = z3.And(self._permitted, self._concerns(invariant))
         raw = self._search.find(z3.And(concerned, z3.Not(self._redeemed(invariant))))
-        rests_on = () if raw else tuple(axiom.name for axiom in self._search.rests_on)
-        bargain = raw is None and invariant.permitted != "never"
+        holds = raw is None
+        rests_on = tuple(axiom.name for axiom in self._search.rests_on) if holds else ()
+        bargain = holds and invariant.permitted != "never"
         return Verdict(
             name=invariant.name,
             sentence=invariant.sentence,
-            holds=raw is None,
+            holds=holds,
             of_nothing=bargain and self._search.find(concerned) is None,
             rests_on=rests_on,
-            counter_example=self._confirmed(invariant, raw) if raw else None,
+            counter_example=None if raw is None else self._confirmed(invariant, raw),
         )
 
     def _concerns(self, invariant: Invariant) -> Formula:

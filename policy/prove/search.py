@@ -10,11 +10,10 @@ Rules    - a request for a new change in which everything is known is preferred,
 
 from typing import Any
 
-import z3
-
 from policy.axioms import Axiom
 from policy.prove import Undecided
 from policy.prove.solution import NoSuchMoment, Raw, request
+from policy.prove.solver import z3
 from policy.prove.symbols import Formula, Symbols
 
 _PATIENCE_MS = 120_000

@@ -10,9 +10,8 @@ Rules    - a missing fact is left out; a text no rule uses gets a made-up word, 
 from collections.abc import Iterable
 from typing import Any
 
-import z3
-
 from policy.facts import FACTS, Kind
+from policy.prove.solver import z3
 from policy.prove.symbols import Formula, Symbols
 from policy.prove.timeline import TimeCondition, moment
 

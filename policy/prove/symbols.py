@@ -29,7 +29,7 @@ from policy.conditions import (
     Window,
 )
 from policy.facts import FACTS, SAME_DEPARTMENT, Kind
-from policy.prove import ProverMissing
+from policy.prove.solver import z3
 from policy.prove.timeline import (
     DAY_MINUTES,
     EARLIEST,
@@ -38,11 +38,6 @@ from policy.prove.timeline import (
     TimeCondition,
     offsets_of,
 )
-
-try:
-    import z3
-except ImportError as missing:
-    raise ProverMissing from missing
 
 Formula = Any  # z3 has no types
 DEPARTMENTS = ("requester.department", "target.department")
@@ -96,9 +91,8 @@ class Symbols:
         return z3.Or(*some) if (some := [*formulas]) else z3.BoolVal(False, self.context)
 
     def code(self, fact: str, word: str) -> int:
-        """Give the number of a word, or that of the first text no rule uses."""
-        words = self.words(fact)
-        return words.get(word, len(words))
+        """Give the number of a word that rules use."""
+        return self.words(fact)[word]
 
     def words(self, fact: str) -> Mapping[str, int]:
         """Give the words that rules use for a fact, each with its number, in that order."""

@@ -1,7 +1,7 @@
 """Moments: a time at which weekly hours and rule lives say what is asked of them, if there is one.
 
 Answers  when some windows are open, some shut, some rules alive and some not, all at once.
-Never    gives up early: None means that there is no such moment, in any year policy knows.
+Never    gives up early: None means that there is no such moment, from 2026 to the year 9998.
 Rules    - what a condition says at a moment is asked of the condition itself, never recomputed.
          - between two changes of the clocks, and within a week, a window turns only on its own
            hours; so those are all the moments that need asking.
@@ -19,11 +19,10 @@ from policy.conditions import Validity, Window
 
 TimeCondition = Window | Validity
 
-EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
+EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)  # nobody asked anything before there was a Warrant
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 DAY_MINUTES = 24 * 60
 WEEK_MINUTES = 7 * DAY_MINUTES
-_RECENT = datetime(2026, 1, 1, tzinfo=UTC)  # samples are of our own time where they can be
 _REGULAR, _CYCLE = 2038, 400
 _WEEK, _SECOND = timedelta(weeks=1), timedelta(seconds=1)
 _LOOKS = timedelta(days=3)
@@ -67,7 +66,7 @@ def offsets_of(zone: ZoneInfo) -> frozenset[int]:
 
 
 def _regions(wanted: Mapping[TimeCondition, bool]) -> Iterator[tuple[datetime, datetime]]:
-    """Cut time where a rule's life begins or ends; what is recent comes first."""
+    """Cut time where a rule's life begins or ends."""
     bounds = {
         bound
         for one in wanted
@@ -75,8 +74,7 @@ def _regions(wanted: Mapping[TimeCondition, bool]) -> Iterator[tuple[datetime, d
         for bound in (one.valid_from, one.valid_until)
         if bound is not None and EARLIEST < bound < LATEST
     }
-    cuts = sorted({EARLIEST, _RECENT, LATEST} | bounds)
-    yield from sorted(pairwise(cuts), key=lambda region: (region[0] < _RECENT, region[0]))
+    yield from pairwise(sorted({EARLIEST, LATEST} | bounds))
 
 
 def _stretches(

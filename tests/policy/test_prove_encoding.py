@@ -5,10 +5,12 @@ formula, the whole permit and every single demand must come out as the decision 
 Selectors are drawn from the rule format itself, so one that is added there is tested here.
 """
 
+import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 import z3
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -292,6 +294,26 @@ def test_departments_that_no_rule_names_may_be_one_or_two() -> None:
         for theirs, its in (("x", "x"), ("x", "X"), ("x", "y")):
             raw = {"requester": {"department": theirs}, "target": {"department": its}}
             Agreement([rule]).on(raw)
+
+
+@pytest.mark.parametrize(
+    ("opens", "closes"),
+    [("00:00", "05:15"), ("00:00", "24:00"), ("08:30", "00:00"), ("22:00", "05:15")],
+)
+@pytest.mark.parametrize("days", [["sun"], ["mon", "fri"]])
+def test_hours_are_open_in_the_formula_exactly_when_they_are_open(
+    opens: str, closes: str, days: list[str]
+) -> None:
+    hours = {"tz": "Europe/Berlin", "days": days, "from": opens, "to": closes}
+    written = Selectors.model_validate_json(json.dumps({"runtime": {"window": hours}}))
+    (window,) = written.all_conditions()
+    symbols = Symbols([window])
+    wall, formula = symbols.wall_minute("Europe/Berlin"), symbols.holds(window)
+    monday = datetime(2026, 11, 22, 23, tzinfo=UTC)  # midnight on the wall in Berlin
+    for minute in range(0, 7 * DAY_MINUTES, 5):
+        value = z3.IntVal(minute, symbols.context)
+        said = z3.is_true(z3.simplify(z3.substitute(formula, (wall, value))))
+        assert said == window.holds(monday + timedelta(minutes=minute)), minute
 
 
 def test_a_repeated_hour_is_the_same_hour_twice() -> None:

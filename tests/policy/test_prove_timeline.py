@@ -37,6 +37,10 @@ def test_a_moment_satisfies_all_that_is_wanted_and_is_of_our_own_time() -> None:
     assert found.year == 2026
 
 
+def test_no_moment_is_before_there_was_anything_to_decide() -> None:
+    assert moment({life(None, "2025-12-31T00:00Z"): True}) is None
+
+
 def test_nothing_wanted_is_had_at_any_time() -> None:
     assert moment({}) is not None
 
@@ -70,8 +74,6 @@ def test_what_never_comes_is_not_found(wanted: dict[TimeCondition, bool]) -> Non
             window("Europe/Berlin", "12:00", "12:30"): True,
             window("America/New_York", "07:00", "07:30"): True,
         },
-        # Only before 1972 were clocks in Monrovia off by a part of a minute.
-        {window("Africa/Monrovia", "00:00", "00:01"): True, life(None, "1971-06-01T00:00Z"): True},
         # A life far ahead, of an hour only.
         {
             window("Europe/Berlin", "09:00", "10:00", "mon"): True,
@@ -118,13 +120,13 @@ def test_no_moment_means_none_at_all(
 def test_offsets_hold_every_offset_of_a_zone() -> None:
     assert offsets_of(ZoneInfo("UTC")) == {0}
     assert offsets_of(ZoneInfo("Europe/Berlin")) == {60, 120}
-    assert {-45, -44, 0} <= offsets_of(ZoneInfo("Africa/Monrovia"))
+    assert offsets_of(ZoneInfo("Asia/Kathmandu")) == {345}
 
 
 def test_no_clock_in_the_world_changes_twice_within_three_days() -> None:
     # The search looks at every third day: a change and its opposite in between would be missed.
     gaps = [gap for zone in available_timezones() for gap in gaps_between_changes(zone)]
-    assert len(gaps) > 1_000
+    assert len(gaps) > 100
     assert min(gaps) > timedelta(days=3)
 
 
