@@ -8,6 +8,7 @@ Rules    - the hash at the end is what a second person approves.
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,12 @@ def _diff(asked: argparse.Namespace) -> int:
 
 
 def _compare(asked: argparse.Namespace) -> int:
-    diff = compare(load(asked.old, *asked.also), load(asked.new, *asked.also))
+    old, new = load(asked.old, *asked.also), load(asked.new, *asked.also)
+    try:
+        diff = compare(old, new)
+    except ValueError as wrong:
+        print(f"python3 -m policy: the rules make no snapshot: {wrong}", file=sys.stderr)
+        return 1
     if asked.json:
         print(json.dumps(diff.model_dump(mode="json")))
     else:

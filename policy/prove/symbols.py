@@ -189,7 +189,7 @@ class Symbols:
                 minute = self.wall_minute(condition.zone.key)
                 hours = _open_minutes(condition)
                 return self.any_of(z3.And(minute >= a, minute < b) for a, b in hours)
-        raise NotImplementedError(f"no formula is known for a `{type(condition).__name__}`")
+        raise TypeError(f"expected a condition with a formula, saw `{type(condition).__name__}`")
 
     def _related(self, axiom: Axiom) -> Formula:
         one, other = self.values[axiom.fact], self.values[axiom.other]

@@ -348,6 +348,17 @@ def test_the_command_speaks_json_and_reads_rules_of_both_sides(
     assert [one["change"] for one in said["findings"]] == [EASIER]
 
 
+def test_rules_that_make_no_snapshot_are_a_problem_and_not_a_diff(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    inexact = {"name": "half", "query": {"runtime": {"bulk_count": 1.5}}, "applies": True}
+    new = edited(OTHERS, lambda rule: rule["tests"].append(inexact))
+    folders = written(tmp_path / "old", OLD), written(tmp_path / "new", new)
+    code, out, err = run(capsys, "diff", *folders)
+    assert (code, out) == (1, "")
+    assert "expected whole numbers" in err
+
+
 def test_the_command_says_when_no_request_is_decided_differently(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

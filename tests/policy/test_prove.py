@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 import yaml
+import z3
 
 from policy.cli import main
 from policy.decide import RuleSet, decide
 from policy.facts import FACTS
 from policy.pack import SHIPPED, load
-from policy.prove import NotConfirmed, proof
+from policy.prove import NotConfirmed, Undecided, proof, search
 from policy.prove.invariants import INVARIANTS, Invariant
 from policy.prove.proof import Proof, prove
-from policy.prove.symbols import words_of
+from policy.prove.symbols import Symbols, words_of
 from policy.query import Query
 from policy.rule import ActionSelectors, Effect, Rule, Selectors
 
@@ -238,6 +239,25 @@ def test_a_request_the_decision_point_does_not_confirm_is_a_fault_and_not_an_ans
     code, out, err = run(capsys, "prove", written(tmp_path, OPEN))
     assert (code, out) == (3, "")
     assert "fault of the prover" in err
+
+
+def test_what_the_solver_gives_up_on_is_not_claimed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(search, "_MOST_MOMENTS", 0)
+    code, out, err = run(capsys, "prove", written(tmp_path, RULES))
+    assert (code, out) == (3, "")
+    assert "not shown" in err
+
+
+def test_a_solver_that_cannot_tell_is_not_taken_for_a_proof() -> None:
+    symbols = Symbols([])
+    number = z3.Int("n", symbols.context)
+    hard = z3.And(number > 2, number * number * number + 3 == 7 * number * number - 2)
+    one = search.Search(symbols)
+    one._solver.set("rlimit", 1)
+    with pytest.raises(Undecided, match="gave up"):
+        one.find(hard)
 
 
 def test_invariants_use_the_words_of_the_catalogue_and_names_of_their_own() -> None:

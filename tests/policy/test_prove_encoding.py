@@ -287,6 +287,54 @@ def sample(section: str, name: str) -> str:
     raise AssertionError(f"no sample value fits {section}.{name}")
 
 
+LOOKS: dict[str, dict[str, Any]] = {
+    "action": {"ids": ["a", "b"]},
+    "plan": {"actions_any": ["a", "b"], "before_any": ["a", "b"], "subjects_max": 2},
+    "runtime": {"subjects_last_hour_max": 1},
+}
+COUNTS = st.none() | st.integers(0, 3)
+
+
+@settings(max_examples=300)
+@given(
+    st.sampled_from([None, "a", "b"]),
+    st.none() | st.lists(st.sampled_from("ab"), max_size=2),
+    st.none() | st.lists(st.sampled_from("ab"), max_size=2),
+    COUNTS,
+    COUNTS,
+)
+def test_an_axiom_binds_the_formulas_exactly_as_it_binds_queries(
+    action: str | None, actions: Any, before: Any, subjects: int | None, hour: int | None
+) -> None:
+    raw = {
+        "action": {"id": action},
+        "plan": {"actions": actions, "before": before, "subjects": subjects},
+        "runtime": {"subjects_last_hour": hour},
+    }
+    symbols = Symbols(Selectors.model_validate_json(json.dumps(LOOKS)).all_conditions())
+    query, solver = Query.of(raw), z3.Solver(ctx=symbols.context)
+    solver.add(*put_in(symbols, query))
+    assert solver.check() == z3.sat
+    said = {
+        axiom: z3.is_true(solver.model().eval(formula, model_completion=True))
+        for axiom, formula in symbols.axioms.items()
+    }
+    assert said == {axiom: axiom.holds(query) for axiom in symbols.axioms}
+    assert len(said) == 3
+
+
+def test_an_axiom_is_about_facts_that_can_be_related_and_names_its_guarantor() -> None:
+    for axiom in AXIOMS:
+        kinds = (FACTS[axiom.fact].kind, FACTS[axiom.other].kind)
+        assert kinds in {
+            (Kind.TEXTS, Kind.TEXT),
+            (Kind.TEXTS, Kind.TEXTS),
+            (Kind.COUNT, Kind.COUNT),
+        }
+        assert axiom.guaranteed_by
+        assert axiom.holds(Query.of({}))
+
+
 def test_departments_that_no_rule_names_may_be_one_or_two() -> None:
     record = {"schema": 1, "id": "r", "layer": "global", "effect": "deny", "reason": "because"}
     for same in (True, False):
