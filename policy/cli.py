@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
-from policy import cli_publish, cli_show, cli_simulate
+from policy import cli_diff, cli_prove, cli_publish, cli_show, cli_simulate
 from policy.decide import RuleSet, decide
 from policy.desk import Desk, OpenDesk
 from policy.explain import explain
@@ -76,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
         _takes_parameters(other)
         other.add_argument("--json", action="store_true", help="print facts, not sentences")
         other.set_defaults(run=run)
+    cli_prove.add_command(commands, _folder)
+    cli_diff.add_command(commands, _folder)
     cli_publish.add_commands(commands, _folder)
     cli_show.add_command(commands)
     cli_simulate.add_command(commands, _folder)
