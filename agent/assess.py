@@ -91,9 +91,10 @@ async def _planned(
 ) -> Work:
     request = record.request
     subject = intent.subject or request.requester
-    second, classes, snapshot = await asyncio.gather(
+    second, classes, hour, snapshot = await asyncio.gather(
         look(reading, tenant.clock, group_questions(subject, groups)),
         classes_of(tenant, [request.requester, subject], groups),
+        tenant.budget.last_hour(request.requester),
         tenant.policies.recent(),
     )
     notes = Notes((*first, *second))
@@ -102,6 +103,7 @@ async def _planned(
         intent=intent,
         notes=notes,
         classes=classes,
+        hour=hour,
         rules=snapshot.rules,
         now=tenant.clock.now(),
     )

@@ -12,18 +12,22 @@ from typing import Any, Literal
 
 from agent import approve
 from agent.actions import Action, action_of
+from agent.allowance import Allowance
 from agent.authorize import Hands, approvals_of, choose
-from agent.domain import Authority, Classification, Refusal, Sponsorship, Wait
+from agent.domain import Authority, Classification, Refusal, Ruling, Sponsorship, Wait
+from agent.drift import Drift, drift_of
 from agent.errors import Fault, SignInNeeded, StoreUnusable, Transient
 from agent.facts import Notes, owners_of
 from agent.ports import Tenant
 from agent.receipts import Outcome, Receipt, Vote
 from agent.records import Claim, RequestRecord
 from agent.values import RequestId, StepId
+from policy.decide import Decision
 
 Direction = Literal["do", "undo"]
 LATER = (15, 30, 60, 120, 240)  # seconds until the next look at a change not yet visible
 MOST_ATTEMPTS = 8
+MOST_RULINGS = 20  # of one step, in one direction: the newest are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,23 @@ class Attempt:
         self.action: Action[Any] = action_of(planned.action)
         self.done: Receipt | None = None  # what this step did before, when it is to be undone
         self.sent = False  # a change may have left for Microsoft in this attempt
+        self.allowance: Allowance | None = None  # its place in the budgets of the hour
+        self.rulings = claim.rulings
+        self.drift: Drift | None = None  # since the plan was made; None before this is decided
         if direction == "undo":
             _turn_round(self, loaded.receipts)
+
+    def ruled(self, ruling: Ruling) -> Decision:
+        """Keep what was decided, and how far it has moved from what was foreseen."""
+        self.rulings = (*self.rulings, ruling)[-MOST_RULINGS:]
+        foreseen = self.step.foreseen(undo=self.direction == "undo")
+        self.drift = drift_of(foreseen, ruling) if foreseen else None
+        return ruling.decision
+
+    async def released(self) -> None:
+        """Give the place in the budgets back, unless a change may have left."""
+        if self.allowance is not None and not self.sent:
+            await self.allowance.release()
 
     def receipt(self, outcome: Outcome, **more: Any) -> Receipt:
         """Return a receipt of this attempt."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 from agent.domain import Authority, Denied, Finding, Request, Step, Work
+from agent.drift import Drift
 from agent.receipts import Answer, Began, Outcome, Receipt, Vote
 from agent.records import Draft
 from agent.values import digest_of
@@ -86,7 +87,8 @@ def _denied(denied: Denied | None) -> dict[str, object]:
         "action": {"name": denied.action.name, "arguments": dict(denied.action.arguments)},
         "target": {"type": "group", "id": denied.target},
         "digest": denied.digest,
-        "decision": decided(denied.decision) if denied.decision else None,
+        "step": denied.step,
+        "decision": decided(denied.ruling.decision) if denied.ruling else None,
     }
 
 
@@ -130,6 +132,18 @@ def vote_draft(request: str, vote: Vote) -> Draft:
     )
 
 
+def decision_draft(attempt: "Attempt", decision: Decision) -> Draft:
+    """Policy was asked right before a change, and demands more than was asked for so far."""
+    return Draft.model_validate(
+        {
+            "phase": "decision",
+            **_change(attempt),
+            "decision": decided(decision, attempt.drift),
+            "detail": {"forecast": False, "awaits": "approval"},
+        }
+    )
+
+
 def intent_draft(attempt: "Attempt", began: Began) -> Draft:
     """A change is about to be sent: by whose hands, under which rules, from which state."""
     return Draft.model_validate(
@@ -137,7 +151,7 @@ def intent_draft(attempt: "Attempt", began: Began) -> Draft:
             "phase": "compensate" if attempt.direction == "undo" else "intent",
             **_change(attempt),
             "acted_as": hands(began.authority),
-            "decision": decided(began.decision),
+            "decision": decided(began.decision, attempt.drift),
             "before": began.before,
             "detail": {"attempt": attempt.claim.attempt},
         }
@@ -159,7 +173,7 @@ def outcome_draft(attempt: "Attempt", receipt: Receipt) -> Draft:
             "phase": "outcome",
             **_change(attempt),
             "acted_as": hands(receipt.authority) if receipt.authority else None,
-            "decision": decided(receipt.decision) if receipt.decision else None,
+            "decision": decided(receipt.decision, attempt.drift) if receipt.decision else None,
             "before": receipt.before,
             "after": receipt.after,
             "outcome": receipt.outcome,
@@ -202,10 +216,20 @@ def hands(authority: Authority) -> dict[str, JsonValue]:
     return authority.model_dump(mode="json", exclude_none=True, exclude={"upn"})
 
 
-def decided(decision: Decision) -> dict[str, JsonValue]:
-    """Return a decision as it is recorded: every layer by name, nothing that was only a default."""
-    whole = decision.model_dump(mode="json")
+def decided(decision: Decision, drift: Drift | None = None) -> dict[str, JsonValue]:
+    """Return a decision as it is recorded: every layer by name, nothing that was only a default.
+
+    `drift` says how far policy and facts had moved since the forecast: facts by name only.
+    """
+    whole = decision.model_dump(mode="json") | {"shadow": reported(decision)}
+    if drift is not None:
+        whole |= {"drift": drift.moved, "drifted": list(drift.facts)}
     return {k: v for k, v in whole.items() if k not in ("reason", "remedy") and v not in ([], None)}
+
+
+def reported(decision: Decision) -> list[JsonValue]:
+    """Return what rules that are only reported would have done, in the words admins know."""
+    return [{"rule": shadow.rule, "would": f"would_{shadow.would}"} for shadow in decision.shadow]
 
 
 def reasoned(finding: Finding) -> dict[str, JsonValue]:

@@ -137,6 +137,16 @@ class ActionSpec(Frozen):
         return digest_of({"action": self.name, "arguments": dict(self.arguments)})
 
 
+class Ruling(Frozen):
+    """One question put to policy, exactly as it was asked, and its answer: it can be asked again.
+
+    `facts` is the very mapping that `policy.query.Query.of` was given.
+    """
+
+    facts: dict[str, JsonValue]
+    decision: Decision
+
+
 class Wait(Frozen):
     """What a run sleeps on: an event (a wake-up only, it proves nothing), and a latest time."""
 
@@ -174,9 +184,19 @@ class Step(Frozen):
     reversible: bool
     summary: str
     achieved: str
+    facts: dict[str, JsonValue]
     forecast: Decision
+    undo_facts: dict[str, JsonValue] | None
     undo_forecast: Decision | None
     approvals: tuple[ApprovalNeed, ...] = ()
+
+    def foreseen(self, *, undo: bool) -> Ruling | None:
+        """Return what policy forecast for this step, or for taking it back."""
+        if not undo:
+            return Ruling(facts=self.facts, decision=self.forecast)
+        if self.undo_facts is None or self.undo_forecast is None:
+            return None
+        return Ruling(facts=self.undo_facts, decision=self.undo_forecast)
 
 
 class Plan(Frozen):
@@ -202,10 +222,11 @@ class Classification(Frozen):
 class Denied(Frozen):
     """The change at which planning stopped, and what policy said of it where it was asked."""
 
+    step: StepId
     action: ActionSpec
     target: GroupId
     digest: str
-    decision: Decision | None
+    ruling: Ruling | None
 
 
 class Asked(Frozen):

@@ -1,14 +1,15 @@
 """Carry out one step of a plan, or undo it. The numbered steps are the product's safety argument.
 
     0  claim the step            a finished step is never done again
-    1  observe                   the world, as the person whose token will act
+    1  observe                   the world, as the person whose token will act; the place of this
+                                 change in the budgets of the hour is taken meanwhile
     2  already so?               then nothing is changed; after a crash this tells what is ours
     3  decide on fresh facts     newest policy snapshot; this decision is the one that counts
     4  obligations discharged?   for exactly this digest; new demands go back to approval
     5  intent record             durable before the act, or there is no act
     6  warrant, apply            minted one line before the change; sent at most once
     7  read back                 until the world says so, or say that it does not yet
-    8  outcome record, receipt
+    8  outcome record, receipt   a place in the budgets that was not used is given back
 
 Rules: a fault before 6 changes nothing. After 6 the only legal move is to observe. Undo touches
 only what a receipt says is ours. Never here: tokens, retries of an unknown outcome.
@@ -22,7 +23,7 @@ from pydantic import JsonValue
 from agent import approve
 from agent.attempt import Attempt, Direction, load
 from agent.authorize import mint
-from agent.chronicle import intent_draft, outcome_draft
+from agent.chronicle import asked_drafts, decision_draft, intent_draft, outcome_draft
 from agent.domain import Authority, Refusal, Status
 from agent.errors import (
     Fault,
@@ -31,12 +32,12 @@ from agent.errors import (
     Transient,
     UnknownOutcome,
 )
-from agent.facts import Moment, Notes, owners_of
-from agent.investigate import fresh_questions, look
-from agent.plan import Scene, decide_on, denied
+from agent.facts import owners_of
+from agent.fresh import decide_now, look_again
+from agent.plan import Scene, denied
 from agent.ports import M365, Tenant
 from agent.receipts import Began, GraphTrace, Outcome, Receipt
-from agent.scene import as_authority, classes_of, readers
+from agent.scene import as_authority
 from agent.values import RequestId, StepId
 from policy.decide import Decision
 
@@ -59,7 +60,9 @@ async def execute(
         receipt = await _carry_out(attempt)
     except Fault as fault:
         receipt = await _after(attempt, fault)
-    await tenant.requests.save_receipt(request, receipt)
+    await asyncio.gather(
+        tenant.requests.save_receipt(request, receipt, attempt.rulings), attempt.released()
+    )
     if receipt.wait is not None and receipt.wait.event is not None:
         await tenant.requests.set_status(request, Status.WAITING_FOR_APPROVAL)
     return receipt
@@ -81,46 +84,18 @@ async def _carry_out(attempt: Attempt) -> Receipt:
         attempt.sent = True
         return await _read_back(attempt, m365, attempt.claim.began, before.graph)
     # 1 observe: the change's own state and the safety facts, at once, as the acting person
-    seen, scene = await _look(attempt, m365)
+    seen, scene = await look_again(attempt, m365)
     # 2 already so?
     if attempt.action.holds(seen):
         return await _already(attempt, seen)
     # 3 decide on fresh facts
-    moment = Moment(
-        now=attempt.now,
-        bulk_count=len(attempt.work.plan.steps),
-        undo=attempt.direction == "undo",
-    )
-    decision = decide_on(scene, attempt.action, moment)
+    decision = decide_now(attempt, scene)
     if decision.effect == "deny":
         refused = attempt.receipt(Outcome.REFUSED, refusal=denied(decision), decision=decision)
         return await _record(attempt, refused)
     if blocked := await _drifted(attempt, scene, decision, authority):
         return blocked
     return await _act(attempt, m365, Began(before=seen, authority=authority, decision=decision))
-
-
-async def _look(attempt: Attempt, m365: M365) -> tuple[JsonValue, Scene]:
-    """Read everything that the decision rests on, now."""
-    tenant, request, target = attempt.tenant, attempt.request, attempt.action.target
-    reading = readers(tenant, m365, request, attempt.lent)
-    seen, found, classes = await asyncio.gather(
-        attempt.action.observe(m365),
-        look(reading, tenant.clock, fresh_questions(request.requester, target)),
-        classes_of(tenant, [request.requester, attempt.action.subject], [target]),
-    )
-    # read last: a slow Graph must not let an act go through on a policy that was replaced meanwhile
-    snapshot = await tenant.policies.newest()
-    attempt.now = tenant.clock.now()
-    scene = Scene(
-        request=request,
-        intent=attempt.work.intent,
-        notes=Notes(found),
-        classes=classes,
-        rules=snapshot.rules,
-        now=attempt.now,
-    )
-    return seen, scene
 
 
 async def _already(attempt: Attempt, seen: JsonValue) -> Receipt:
@@ -195,6 +170,8 @@ async def _ask_again(attempt: Attempt, scene: Scene, decision: Decision) -> Rece
     work = attempt.work.model_copy(
         update={"plan": attempt.work.plan.model_copy(update={"steps": steps})}
     )
+    asked = asked_drafts(attempt.request, step, attempt.now)
+    await tenant.audit.append([decision_draft(attempt, decision), *asked])
     await tenant.approvals.ask(attempt.request.id, step, attempt.request.requester)
     await tenant.requests.save_work(attempt.request.id, work, Status.WAITING_FOR_APPROVAL)
     return attempt.receipt(
@@ -209,7 +186,9 @@ async def _act(attempt: Attempt, m365: M365, began: Began) -> Receipt:
     # 5 intent record: durable in the trail and beside the step, or there is no act
     (intent,), _ = await asyncio.gather(
         tenant.audit.append([intent_draft(attempt, began)]),
-        tenant.requests.save_began(attempt.request.id, attempt.step.id, attempt.direction, began),
+        tenant.requests.save_began(
+            attempt.request.id, attempt.step.id, attempt.direction, began, attempt.rulings
+        ),
     )
     trace: GraphTrace | None = None
     attempt.sent = True

@@ -13,8 +13,9 @@ from typing import Any
 from pydantic import JsonValue
 
 from agent.actions import Action
+from agent.budget import PlannedChange, Spent, Touch, licences, privileged, subjects
 from agent.domain import Classification, Finding, Request
-from agent.values import Frozen, GroupId, PersonId
+from agent.values import Frozen, GroupId, PersonId, StepId
 
 # Entra ID Protection, riskLevel in order (Graph riskyUser resource); `hidden` is not a level
 _RISK_LEVELS = {"none": 0, "low": 1, "medium": 2, "high": 3}
@@ -62,10 +63,16 @@ class Notes:
 
 
 class Moment(Frozen):
-    """What is true of this moment and this request rather than of people or things."""
+    """What is true of this moment and this plan rather than of people or things.
+
+    Every step is decided with the facts of the whole plan; `step` is the one that is asked about,
+    and with `undo` the one that would be taken back.
+    """
 
     now: datetime
-    bulk_count: int
+    plan: tuple[PlannedChange, ...]
+    step: StepId
+    spent: Spent
     undo: bool = False
 
 
@@ -94,8 +101,8 @@ def query_facts(
     notes: Notes,
     classes: Mapping[str, Classification],
     moment: Moment,
-) -> dict[str, object]:
-    """Return the facts of one change, in the shape of CONTRACT's query."""
+) -> dict[str, JsonValue]:
+    """Return the facts of one change, in the shape of CONTRACT's query: plain JSON, to be kept."""
     me = request.requester
     return {
         "action": {
@@ -104,37 +111,80 @@ def query_facts(
             "risk": action.risk,
             "reversible": action.reversible,
             "undo": moment.undo,
+            "effects": list(action.effects),
         },
         "requester": {
             "id": me,
             "department": notes.field("person", me, "department"),
-            "groups": notes.ids("standing", me, "groups"),
-            "roles": notes.ids("standing", me, "roles"),
+            "groups": _listed(notes.ids("standing", me, "groups")),
+            "roles": _listed(notes.ids("standing", me, "roles")),
             "kind": _lower(notes.field("person", me, "kind")),
-            "flags": requester_flags(notes, me, classes.get(me)),
+            "flags": _listed(requester_flags(notes, me, classes.get(me))),
         },
         "target": _target(action, me, notes, classes),
-        "runtime": {
-            "now": moment.now.isoformat(),
-            "channel": request.channel,
-            "sign_in_age_minutes": _age_minutes(request, moment.now),
-            "sign_in_risk": risk_level(notes, me),
-            "device_compliant": None,
-            "bulk_count": moment.bulk_count,
-            "changes_last_hour": None,
-        },
+        "runtime": _runtime(request, notes, moment),
+        "plan": _plan(action, moment),
     }
+
+
+def _runtime(request: Request, notes: Notes, moment: Moment) -> dict[str, JsonValue]:
+    return {
+        "now": moment.now.isoformat(),
+        "channel": request.channel,
+        "sign_in_age_minutes": _age_minutes(request, moment.now),
+        "sign_in_risk": risk_level(notes, request.requester),
+        "device_compliant": None,
+        "bulk_count": len(moment.plan),
+        "changes_last_hour": moment.spent.changes,
+        "subjects_last_hour": moment.spent.subjects,
+        "licences_last_hour": moment.spent.licences,
+        "privileged_last_hour": moment.spent.privileged,
+    }
+
+
+def _plan(action: Action[Any], moment: Moment) -> dict[str, JsonValue]:
+    """Return what the plan is as a set, and what it does before this change.
+
+    What is taken back was done before: an undo comes after its own step.
+    """
+    steps = [change.step for change in moment.plan]
+    before = moment.plan[: steps.index(moment.step) + moment.undo]
+    touches = [change.touch for change in moment.plan]
+    return {
+        "actions": _listed({change.action for change in moment.plan} | {action.name}),
+        "before": _listed({change.action for change in before}),
+        "subjects": subjects(touches),
+        "licences": licences(touches),
+        "privileged": privileged(touches),
+    }
+
+
+def touch_of(action: Action[Any], notes: Notes, classes: Mapping[str, Classification]) -> Touch:
+    """Return what a change touches, as far as it was read.
+
+    Privileged is a change of a target, or to a person, that holds power over others.
+    """
+    group = notes.group(action.target)
+    signs = [group.get("role_assignable")]
+    for one in map(classes.get, (action.target, action.subject)):
+        signs += [one.privileged if one else None]
+    known = all(isinstance(sign, bool) for sign in signs)
+    return Touch(
+        subject=action.subject,
+        licences=action.licences(_count(group.get("licences"))),
+        privileged=True if any(sign is True for sign in signs) else (False if known else None),
+    )
 
 
 def _target(
     action: Action[Any], me: PersonId, notes: Notes, classes: Mapping[str, Classification]
-) -> dict[str, object]:
+) -> dict[str, JsonValue]:
     owners = notes.ids("owners", action.target)
     classed = _with_subject(classes.get(action.target), classes.get(action.subject))
     return {
         "type": "group",
         "id": action.target,
-        "tags": sorted(classed.tags) if classed else None,
+        "tags": _listed(classed.tags if classed else None),
         "department": classed.department if classed else None,
         "subject": "self" if action.subject == me else "other",
         "owner_is_requester": None if owners is None else me in owners,
@@ -159,6 +209,17 @@ def _with_subject(
 def owners_of(notes: Notes, group: GroupId) -> frozenset[PersonId]:
     """Return the owners that were read; nobody where they were not."""
     return frozenset(PersonId(o) for o in notes.ids("owners", group) or ())
+
+
+def _listed(texts: Iterable[str] | None) -> JsonValue:
+    """Return texts in one order, so that equal facts are kept as equal bytes."""
+    return None if texts is None else [*sorted(texts)]
+
+
+def _count(value: JsonValue) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    return None
 
 
 def _lower(value: JsonValue) -> str | None:

@@ -4,6 +4,7 @@ Rules
 - a name becomes a target only by a unique exact match; anything else is a question;
 - what is already so is no step: each step says the state it wants, and is skipped when it holds;
 - a plan is refused before its first change when policy forbids a step, or its undo;
+- every step is decided with the facts of the whole plan: its changes, their order, its budget;
 - the forecast here is for people: execution decides again on fresh facts.
 
 Never here: I/O, authority.
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 
 from agent.actions import Action, AddGroupMember, RemoveGroupMember
 from agent.approve import impossible, needs_of
+from agent.budget import Hour, PlannedChange, spent
 from agent.domain import (
     Classification,
     Denied,
@@ -24,10 +26,11 @@ from agent.domain import (
     Refusal,
     Request,
     ResourceName,
+    Ruling,
     Step,
     TargetFacts,
 )
-from agent.facts import Moment, Notes, owners_of, query_facts
+from agent.facts import Moment, Notes, owners_of, query_facts, touch_of
 from agent.values import Frozen, GroupId, PersonId, StepId
 from policy.decide import Decision, RuleSet, decide
 from policy.facts import fold
@@ -49,8 +52,16 @@ class Scene:
     intent: Intent
     notes: Notes
     classes: Mapping[str, Classification]
+    hour: Hour
     rules: RuleSet
     now: datetime
+
+    def moment(
+        self, plan: tuple[PlannedChange, ...], step: StepId, *, undo: bool = False
+    ) -> Moment:
+        """Return what is true of one step as a part of a whole plan."""
+        added_up = spent(self.hour, self.request.id, plan)
+        return Moment(now=self.now, plan=plan, step=step, spent=added_up, undo=undo)
 
 
 def resolve(intent: Intent, notes: Notes) -> tuple[GroupId, ...] | Question | Refusal:
@@ -105,10 +116,15 @@ class Stopped(NamedTuple):
 
 def plan(scene: Scene, actions: Sequence[Action[Any]]) -> Plan | Stopped:
     """Return the steps still needed, or what stops them all before the first change."""
+    needed = [a for a in actions if not _already(a, scene.notes)]
+    open_actions = {StepId(f"s{number}"): action for number, action in enumerate(needed, 1)}
+    whole = tuple(
+        PlannedChange(step=step, action=a.name, touch=touch_of(a, scene.notes, scene.classes))
+        for step, a in open_actions.items()
+    )
     steps: list[Step] = []
-    open_actions = [a for a in actions if not _already(a, scene.notes)]
-    for number, action in enumerate(open_actions, 1):
-        step = _step(scene, action, StepId(f"s{number}"), len(open_actions))
+    for name, action in open_actions.items():
+        step = _step(scene, action, name, whole)
         if isinstance(step, Stopped):
             return step
         steps.append(step)
@@ -121,27 +137,33 @@ def _already(action: Action[Any], notes: Notes) -> bool:
     return seen is not None and action.holds(seen)
 
 
-def _stopped(action: Action[Any], refusal: Refusal, decision: Decision | None = None) -> Stopped:
-    at = Denied(action=action.spec, target=action.target, digest=action.digest, decision=decision)
+def _stopped(
+    step: StepId, action: Action[Any], refusal: Refusal, ruling: Ruling | None = None
+) -> Stopped:
+    at = Denied(
+        step=step, action=action.spec, target=action.target, digest=action.digest, ruling=ruling
+    )
     return Stopped(refusal, at)
 
 
-def _step(scene: Scene, action: Action[Any], step: StepId, bulk: int) -> Step | Stopped:
+def _step(
+    scene: Scene, action: Action[Any], step: StepId, whole: tuple[PlannedChange, ...]
+) -> Step | Stopped:
     if refusal := unchangeable(scene.notes, action.target):
-        return _stopped(action, refusal)
-    forecast = decide_on(scene, action, Moment(now=scene.now, bulk_count=bulk))
+        return _stopped(step, action, refusal)
+    asked = decide_on(scene, action, scene.moment(whole, step))
+    forecast = asked.decision
     if forecast.effect == "deny":
-        return _stopped(action, denied(forecast), forecast)
-    undo = action.undo(scene.notes.seen("membership", action.target))
-    undo_forecast = None
+        return _stopped(step, action, denied(forecast), asked)
+    undo, undoing = action.undo(scene.notes.seen("membership", action.target)), None
     if isinstance(undo, Action):
-        moment = Moment(now=scene.now, bulk_count=bulk, undo=True)
-        undo_forecast = decide_on(scene, undo, moment)
+        undoing = decide_on(scene, undo, scene.moment(whole, step, undo=True))
         # an undo that would have to be approved first could not be relied on either
-        if undo_forecast.effect == "deny" or undo_forecast.obligations:
-            return _stopped(undo, denied(undo_forecast, code="undo_denied"), undo_forecast)
+        if undoing.decision.effect == "deny" or undoing.decision.obligations:
+            refusal = denied(undoing.decision, code="undo_denied")
+            return _stopped(step, undo, refusal, undoing)
     if refusal := impossible(forecast.obligations, scene.request, scene.now):
-        return _stopped(action, refusal, forecast)
+        return _stopped(step, action, refusal, asked)
     needs = needs_of(
         forecast,
         scene.request,
@@ -152,7 +174,14 @@ def _step(scene: Scene, action: Action[Any], step: StepId, bulk: int) -> Step | 
         scene.now,
     )
     if isinstance(needs, Refusal):
-        return _stopped(action, needs, forecast)
+        return _stopped(step, action, needs, asked)
+    return _made(scene, action, step, asked, undoing).model_copy(update={"approvals": needs})
+
+
+def _made(
+    scene: Scene, action: Action[Any], step: StepId, asked: Ruling, undoing: Ruling | None
+) -> Step:
+    """Return a step that policy lets stand, in the words that people will read."""
     name = display_name(scene.notes, action.target)
     subject = _shown(scene.notes, action.subject)
     who_is = "You are" if action.subject == scene.request.requester else f"{subject} is"
@@ -161,19 +190,20 @@ def _step(scene: Scene, action: Action[Any], step: StepId, bulk: int) -> Step | 
         action=action.spec,
         digest=action.digest,
         target=TargetFacts(type="group", id=action.target, name=name),
-        reversible=isinstance(undo, Action),
+        reversible=undoing is not None,
         summary=action.describe(subject, name),
         achieved=action.achieved(who_is, name),
-        forecast=forecast,
-        undo_forecast=undo_forecast,
-        approvals=needs,
+        facts=asked.facts,
+        forecast=asked.decision,
+        undo_facts=undoing.facts if undoing else None,
+        undo_forecast=undoing.decision if undoing else None,
     )
 
 
-def decide_on(scene: Scene, action: Action[Any], moment: Moment) -> Decision:
+def decide_on(scene: Scene, action: Action[Any], moment: Moment) -> Ruling:
     """Put one change to policy, on the facts of this scene."""
     facts = query_facts(action, scene.request, scene.notes, scene.classes, moment)
-    return decide(scene.rules, Query.of(facts))
+    return Ruling(facts=facts, decision=decide(scene.rules, Query.of(facts)))
 
 
 def denied(decision: Decision, code: str = "denied") -> Refusal:

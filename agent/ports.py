@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from agent.domain import Classification, Request, Sponsorship, Status, Step, Work
+from agent.budget import Hour, Reservation
+from agent.domain import Classification, Request, Ruling, Sponsorship, Status, Step, Work
 from agent.receipts import Answer, Began, GraphTrace, Receipt, Vote
 from agent.records import AuditRecord, Claim, Draft, Pending, RequestRecord, Stored
 from agent.values import PersonId, RequestId, Secret, StepId, TenantId
@@ -155,12 +156,22 @@ class RequestStore(Protocol):
         """Count one more attempt at a step and return what earlier attempts left."""
 
     async def save_began(
-        self, request: RequestId, step: StepId, direction: str, began: Began
+        self,
+        request: RequestId,
+        step: StepId,
+        direction: str,
+        began: Began,
+        rulings: Sequence[Ruling],
     ) -> None:
         """Keep what was true before a change: written before it, so that a crash is readable."""
 
-    async def save_receipt(self, request: RequestId, receipt: Receipt) -> None:
-        """Keep what a step did; a wait in which nothing was sent also voids what was begun."""
+    async def save_receipt(
+        self, request: RequestId, receipt: Receipt, rulings: Sequence[Ruling]
+    ) -> None:
+        """Keep what a step did; a wait in which nothing was sent also voids what was begun.
+
+        `rulings` are all that were made on this step so far, in this direction.
+        """
 
     async def finish(self, request: RequestId, answer: Answer, at: datetime) -> None:
         """Close the request, and forget the requester's sign-in token."""
@@ -196,6 +207,22 @@ class ApprovalStore(Protocol):
         """Forget the approvers' sign-in tokens of a request that has ended; the votes stay."""
 
 
+class Budget(Protocol):
+    """What is being changed in this hour: reserved before it is decided, counted by everybody."""
+
+    async def reserve(self, reservation: Reservation) -> None:
+        """Write a reservation durably, in place of what this attempt reserved before.
+
+        Whoever counts after this returns sees it. Raises Transient and StoreUnusable.
+        """
+
+    async def release(self, reservation: Reservation) -> None:
+        """Give a reservation back."""
+
+    async def last_hour(self, requester: PersonId) -> Hour:
+        """Return what is reserved in the last hour, read now; what nobody can read is None."""
+
+
 class SponsorshipStore(Protocol):
     """Rights that named people lent."""
 
@@ -224,3 +251,4 @@ class Tenant:
     approvals: ApprovalStore
     sponsorships: SponsorshipStore
     targets: TargetStore
+    budget: Budget

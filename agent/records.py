@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field, JsonValue
 
-from agent.domain import ApprovalNeed, Request, Status, TargetFacts, Work
+from agent.domain import ApprovalNeed, Request, Ruling, Status, TargetFacts, Work
 from agent.receipts import Answer, Began, Receipt
 from agent.values import Frozen, PersonId, RequestId, StepId
+from policy.decide import Decision
 
 Phase = Literal[
     "request",
@@ -44,6 +45,7 @@ class Claim(Frozen):
     attempt: int
     began: Began | None = None  # a change was about to be sent, or was sent, by an earlier attempt
     receipt: Receipt | None = None
+    rulings: tuple[Ruling, ...] = ()
 
 
 class Stored(Frozen):
@@ -65,6 +67,17 @@ class Pending(Frozen):
     target: TargetFacts
     summary: str
     need: ApprovalNeed
+
+
+class StoredDecision(Frozen):
+    """One decision of the past with everything it was made from: it can be made again."""
+
+    request: RequestId
+    step: StepId
+    phase: Literal["plan", "execute"]
+    at: AwareDatetime
+    facts: dict[str, JsonValue]
+    decision: Decision
 
 
 class Draft(Frozen):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from agent.actions import ACTIONS
 from agent.adapters.approvals_table import ApprovalTable
 from agent.adapters.audit_table import AuditTable
+from agent.adapters.budget_table import BudgetTable
 from agent.adapters.clock import SystemClock, UnsafeShiftedClock
 from agent.adapters.entra import EntraSettings, ManagedIdentityProof
 from agent.adapters.entra_exchange import Exchange
@@ -137,6 +138,7 @@ class Deployment:
             approvals=ApprovalTable(account.rows("Approvals"), sealing, clock),
             sponsorships=SponsorshipTable(account.rows("Sponsorships"), sealing, clock),
             targets=TargetTable(account.rows("Targets")),
+            budget=BudgetTable(account.rows("Budget"), clock),
         )
 
     async def close(self) -> None:

@@ -30,6 +30,7 @@ class Action(Frozen, Generic[Seen]):
     family: ClassVar[str]
     risk: ClassVar[int]  # 0 harmless, 1 ordinary, 2 sensitive, 3 dangerous
     reversible: ClassVar[bool]
+    effects: ClassVar[tuple[str, ...]]  # what kind of power it moves, in the words of policy.facts
     needs: ClassVar[Needs]
 
     @property
@@ -51,6 +52,13 @@ class Action(Frozen, Generic[Seen]):
     @abstractmethod
     def subject(self) -> PersonId:
         """The person whose access or account this is about."""
+
+    @abstractmethod
+    def licences(self, carried: int | None) -> int | None:
+        """Return how many licences this takes or frees at most; None where nobody knows.
+
+        `carried` is how many its target hands to every member, None where that was not read.
+        """
 
     @abstractmethod
     async def observe(self, m365: M365) -> Seen:

@@ -39,6 +39,10 @@ class _GroupMembership(Action[bool]):
     def subject(self) -> PersonId:
         return PersonId(self.user)
 
+    def licences(self, carried: int | None) -> int | None:
+        # who joins a group that carries licences is given them, and who leaves it loses them
+        return carried
+
     async def observe(self, m365: M365) -> bool:
         edge = await m365.read("groups", self.group, "members", self.user, "$ref")
         return edge is not None
@@ -48,6 +52,7 @@ class AddGroupMember(_GroupMembership):
     """Make a person a direct member of a group."""
 
     name: ClassVar = "group.member.add"
+    effects: ClassVar = ("grants_access",)
 
     def holds(self, seen: bool) -> bool:
         return seen
@@ -71,6 +76,7 @@ class RemoveGroupMember(_GroupMembership):
     """End a person's direct membership of a group."""
 
     name: ClassVar = "group.member.remove"
+    effects: ClassVar = ()
 
     def holds(self, seen: bool) -> bool:
         return not seen

@@ -56,16 +56,16 @@ class SealedColumns:
 
     def __init__(self, sealing: Sealing, table: str) -> None:
         self._sealing = sealing
-        self._table = table
+        self.table = table
 
     async def seal(self, row: Row, column: str, plain: bytes, limit: int = PART_BYTES) -> None:
         """Put a value sealed into the row; StoreUnusable when it exceeds `limit` bytes."""
         packed = _pack(plain)
-        sealed = await self._sealing.seal(packed, table=self._table, row=_place(row), column=column)
+        sealed = await self._sealing.seal(packed, table=self.table, row=_place(row), column=column)
         if len(sealed) > limit:
             raise StoreUnusable(
                 "too_large",
-                f"expected at most {limit} bytes in `{self._table}.{column}`, saw {len(sealed)}",
+                f"expected at most {limit} bytes in `{self.table}.{column}`, saw {len(sealed)}",
             )
         parts = [sealed[at : at + PART_BYTES] for at in range(0, len(sealed), PART_BYTES)]
         row.update({f"{column}{n}": part for n, part in enumerate(parts)})
@@ -79,16 +79,16 @@ class SealedColumns:
         try:
             sealed = b"".join(row[f"{column}{n}"] for n in range(count))
         except (KeyError, TypeError):
-            unreadable(self._table, column)
-        plain = await self._sealing.open(sealed, table=self._table, row=_place(row), column=column)
-        return _unpack(plain, self._table, column)
+            unreadable(self.table, column)
+        plain = await self._sealing.open(sealed, table=self.table, row=_place(row), column=column)
+        return _unpack(plain, self.table, column)
 
     async def open_as(self, row: Row, column: str, model: type[M]) -> M | None:
         """Return the sealed column as a value of `model`, or None where nothing is kept."""
         plain = await self.open(row, column)
         if plain is None:
             return None
-        return parsed(TypeAdapter(model), plain, self._table, column)
+        return parsed(TypeAdapter(model), plain, self.table, column)
 
 
 def forgotten(column: str) -> Row:

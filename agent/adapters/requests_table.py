@@ -1,10 +1,10 @@
 """Requests and the work on them, in the tenant's own table.
 
-Rows      pk `{request}`        rk `request`                  ask, work, answer, assertion: sealed
-                                rk `step|{step}|{direction}`  attempts, began, receipt: sealed
-                                rk `reply|{n}`                answers to clarifying questions
-          pk `person|{oid}`     rk `{request}`                index: requests of a person
-          pk `ticket|{oid}`     rk `{request}`                index: requests handed to a person
+Rows      pk `{request}`     rk `request`                  ask, work, answer, assertion: sealed
+                             rk `step|{step}|{direction}`  attempts; began, receipt, rulings: sealed
+                             rk `reply|{n}`                answers to clarifying questions
+          pk `person|{oid}`  rk `{request}`                index: requests of a person
+          pk `ticket|{oid}`  rk `{request}`                index: requests handed to a person
 Rules
 - an index row is written before what it points to: a crash leaves a pointer to nothing, which
   readers skip, and never a request that cannot be found;
@@ -16,6 +16,7 @@ Never here: names, texts or tokens in the clear; decisions about what a status m
 
 import secrets
 from collections import OrderedDict
+from collections.abc import Sequence
 from datetime import datetime
 
 from agent.adapters.columns import (
@@ -27,12 +28,13 @@ from agent.adapters.columns import (
     key,
     unreadable,
 )
+from agent.adapters.decisions import rulings_of, seal_rulings, stored_decisions
 from agent.adapters.sealing import Sealing
 from agent.adapters.tables import Rows, etag_of
-from agent.domain import Request, Status, Work
+from agent.domain import Request, Ruling, Status, Work
 from agent.errors import StoreUnusable, Transient
 from agent.receipts import Answer, Began, Outcome, Receipt
-from agent.records import Claim, RequestRecord, Stored
+from agent.records import Claim, RequestRecord, Stored, StoredDecision
 from agent.values import PersonId, RequestId, Secret, StepId
 
 MAIN = "request"
@@ -157,17 +159,26 @@ class RequestTable:
         raise _contended(self._rows.table)
 
     async def save_began(
-        self, request: RequestId, step: StepId, direction: str, began: Began
+        self,
+        request: RequestId,
+        step: StepId,
+        direction: str,
+        began: Began,
+        rulings: Sequence[Ruling],
     ) -> None:
         """Keep what was true before a change, so that a crash after it can be read."""
         row = _step(request, step, direction)
         await self._sealed.seal(row, "began", began.model_dump_json().encode(), BEGAN_BYTES)
+        await seal_rulings(self._sealed, row, rulings)
         await self._rows.upsert(row)
 
-    async def save_receipt(self, request: RequestId, receipt: Receipt) -> None:
+    async def save_receipt(
+        self, request: RequestId, receipt: Receipt, rulings: Sequence[Ruling]
+    ) -> None:
         """Keep what a step did; a wait in which nothing was sent also voids what was begun."""
         row = _step(request, receipt.step, receipt.direction)
         await self._sealed.seal(row, "receipt", receipt.model_dump_json().encode(), RECEIPT_BYTES)
+        await seal_rulings(self._sealed, row, rulings)
         if receipt.outcome is Outcome.WAITING and not (receipt.sent or receipt.ours):
             # Else somebody else's change in the meantime would be taken for ours, and undone.
             row |= forgotten("began")
@@ -195,6 +206,13 @@ class RequestTable:
             for record in found
             if record.answer and record.answer.ticket and record.answer.ticket.to == person
         ]
+
+    async def decisions(self, since: datetime) -> Sequence[StoredDecision]:
+        """Return every decision kept since, as it was asked and answered, the oldest first.
+
+        Reads all requests of the tenant: for simulation and reports.
+        """
+        return await stored_decisions(self._rows, self._sealed, since)
 
     async def _pointed_at(self, index: str, person: PersonId) -> list[RequestRecord]:
         pointers = await self._rows.query(key(index, person), select=["RowKey", "created_at"])
@@ -240,6 +258,7 @@ class RequestTable:
             attempt=attempt,
             began=await self._sealed.open_as(row, "began", Began),
             receipt=await self._sealed.open_as(row, "receipt", Receipt),
+            rulings=await rulings_of(self._sealed, row),
         )
 
     async def _read(self, row: Row) -> RequestRecord:

@@ -10,6 +10,9 @@ Rules
 Never here: the SDK's own texts, which may quote a request.
 """
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from agent.errors import Fault, StoreUnusable, Transient
@@ -61,6 +64,20 @@ def _broken_off(error: "AzureError") -> bool:
         return False
     # The SDK calls a connection that broke after sending a "request error", too.
     return not isinstance(error.inner_exception, ClientConnectorError)
+
+
+@asynccontextmanager
+async def faults(table: str, patience: float) -> AsyncIterator[None]:
+    """Turn what the SDK raises, and a silence of more than `patience` seconds, into our faults."""
+    from azure.core.exceptions import AzureError
+
+    try:
+        async with asyncio.timeout(patience):
+            yield
+    except TimeoutError:
+        raise silent(table, patience) from None
+    except AzureError as error:
+        raise fault_of(table, error) from None  # SDK texts may quote the request
 
 
 def silent(table: str, seconds: float) -> Transient:

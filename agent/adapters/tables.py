@@ -14,12 +14,11 @@ account is opened: importing this module loads nothing of it.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from agent.adapters.columns import Row
-from agent.adapters.table_faults import fault_of, is_conflict, reason, silent
+from agent.adapters.table_faults import fault_of, faults, is_conflict, reason, silent
 from agent.errors import Transient
 
 if TYPE_CHECKING:
@@ -36,6 +35,7 @@ TENANT_TABLES = (
     "Sponsorships",
     "Audit",
     "AuditIndex",
+    "Budget",
 )
 REGISTRY_TABLE = "Registry"
 
@@ -119,7 +119,7 @@ class Rows:
         from azure.core.exceptions import ResourceNotFoundError
 
         columns = list(select) if select else None
-        async with self._faults():
+        async with faults(self.table, PATIENCE):
             try:
                 return await self._client.get_entity(pk, rk, select=columns)
             except ResourceNotFoundError as error:
@@ -148,7 +148,7 @@ class Rows:
             terms.append(f"{column} eq @v{place}")
             values[f"v{place}"] = value
         found: list[Row] = []
-        async with self._faults():
+        async with faults(self.table, PATIENCE):
             pages = self._client.query_entities(
                 " and ".join(terms),
                 parameters=values,
@@ -160,6 +160,23 @@ class Rows:
                 if first is not None and len(found) == first:
                     break
         return found
+
+    async def scan(self, between: tuple[str, str]) -> AsyncIterator[Row]:
+        """Yield the rows of all partitions with a row key in this range: the whole table is read.
+
+        Each page may take PATIENCE seconds; a request never waits for this.
+        """
+        keys = {"low": between[0], "high": between[1]}
+        pages = self._client.query_entities("RowKey ge @low and RowKey le @high", parameters=keys)
+        by_page = pages.by_page()
+        while True:
+            async with faults(self.table, PATIENCE):
+                page = await anext(by_page, None)
+                rows = [] if page is None else [row async for row in page]
+            if page is None:
+                return
+            for row in rows:
+                yield row
 
     async def insert(self, row: Row) -> bool:
         """Add a row; False when the key was taken by another."""
@@ -212,12 +229,17 @@ class Rows:
         """Remove a row as it was read; nothing happens when it has changed since, or is gone."""
         from azure.core import MatchConditions
 
-        pk, rk, etag = row["PartitionKey"], row["RowKey"], etag_of(row)
-        match = MatchConditions.IfNotModified
+        unchanged = {"etag": etag_of(row), "match_condition": MatchConditions.IfNotModified}
+        await self._remove(row["PartitionKey"], row["RowKey"], **unchanged)
 
+    async def remove(self, pk: str, rk: str) -> None:
+        """Remove a row whatever it holds by now; nothing happens when it is gone."""
+        await self._remove(pk, rk)
+
+    async def _remove(self, pk: str, rk: str, **condition: Any) -> None:
         async def send(client: "TableClient") -> str:
-            await client.delete_entity(pk, rk, etag=etag, match_condition=match, retry_total=0)
-            return etag
+            await client.delete_entity(pk, rk, retry_total=0, **condition)
+            return "gone"
 
         await self._settle(send, [])
 
@@ -234,7 +256,7 @@ class Rows:
         from azure.core.exceptions import AzureError
 
         unclear = False
-        async with self._faults():
+        async with faults(self.table, PATIENCE):
             for pause in (*_PAUSES, None):
                 try:
                     return await send(self._client)
@@ -256,18 +278,6 @@ class Rows:
                 return None
             etag = etag_of(stored)
         return etag
-
-    @asynccontextmanager
-    async def _faults(self) -> AsyncIterator[None]:
-        from azure.core.exceptions import AzureError
-
-        try:
-            async with asyncio.timeout(PATIENCE):
-                yield
-        except TimeoutError:
-            raise silent(self.table, PATIENCE) from None
-        except AzureError as error:
-            raise fault_of(self.table, error) from None  # SDK texts may quote the request
 
 
 def etag_of(row: Row) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent import approve
+from agent.chronicle import reported
 from agent.domain import Step
 from agent.receipts import Outcome, Receipt, Vote
 from agent.records import AuditRecord, Pending, RequestRecord
@@ -79,7 +80,8 @@ def _step(step: Step, receipts: Sequence[Receipt]) -> dict[str, Any]:
 def decision_view(decision: Decision) -> dict[str, Any]:
     """Return a decision: its effect, every layer with the names of its rules, what it demands."""
     whole = decision.model_dump(mode="json")
-    return {k: whole[k] for k in ("effect", "layers", "obligations", "unknown", "snapshot")}
+    shown = {k: whole[k] for k in ("effect", "layers", "obligations", "unknown", "snapshot")}
+    return {**shown, "shadow": reported(decision)}
 
 
 def _receipt(receipt: Receipt | None) -> dict[str, Any] | None:

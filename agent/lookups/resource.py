@@ -17,7 +17,7 @@ from policy.facts import fold
 
 GROUP_FIELDS = (
     "id,displayName,groupTypes,securityEnabled,mailEnabled,isAssignableToRole,"
-    "onPremisesSyncEnabled,membershipRule"
+    "onPremisesSyncEnabled,membershipRule,assignedLicenses"
 )
 
 
@@ -55,7 +55,7 @@ def _named(question: Question) -> ResourceName:
 
 def group_facts(found: dict[str, Any]) -> dict[str, JsonValue]:
     """Return what matters of a group: its kind, who manages its members, its display name."""
-    types = found.get("groupTypes")
+    types, carried = found.get("groupTypes"), found.get("assignedLicenses")
     return {
         "id": str(found["id"]).lower(),
         "display": found.get("displayName"),
@@ -65,4 +65,6 @@ def group_facts(found: dict[str, Any]) -> dict[str, JsonValue]:
         "mail_only": bool(found.get("mailEnabled")) and "Unified" not in (types or ()),
         # null and absent both mean false for this property (Graph group resource)
         "role_assignable": bool(found.get("isAssignableToRole")),
+        # licences that every member is given; absent is not none: Graph gives it on $select only
+        "licences": len(carried) if isinstance(carried, list) else None,
     }

@@ -66,6 +66,7 @@ POINTS = (
     _table("work about to be kept", "PATCH", _MAIN, "before", body='"work0'),
     _table("forecast in the trail", "POST", r"/\$batch$", "after", body="phase.{0,5}decision"),
     _table("step claimed", "POST", r"/Requests$", "after", body='"attempt"'),
+    _table("place in the budget taken", "PUT", r"/Budget\(", "after"),
     _graph("fresh facts under way", "GET", r"^/users/[^/]+$", "before", actor=SPONSOR),
     _table("intent about to be written", "POST", r"/Audit$", "before", body="phase.{0,5}intent"),
     _table("intent in the trail", "POST", r"/Audit$", "after", body="phase.{0,5}intent"),

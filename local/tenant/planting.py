@@ -138,6 +138,7 @@ def _group(group: SeedGroup, entry: SeedTenant) -> Resource:
         "renewedDateTime": _CREATED,
         "classification": None,
         "assignedLabels": [],
+        "assignedLicenses": [],
         "proxyAddresses": [],
         "resourceProvisioningOptions": ["Team"] if group.kind == "unified" else [],
     }

@@ -74,6 +74,7 @@ _DEFAULTS: Mapping[str, Resource] = {
         "membershipRule": None,
         "onPremisesSyncEnabled": None,
         "createdDateTime": _SINCE,
+        "assignedLicenses": [],
     },
     "risk": {
         "riskDetail": "none",

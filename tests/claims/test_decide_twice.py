@@ -16,6 +16,7 @@ from local.stage import Stage
 from local.up import World, trusting
 from policy.pack import load
 from policy.rule import Rule
+from tests.histories.management import Management
 
 pytestmark = pytest.mark.stack
 AF = "@alderfinch.example"
@@ -84,6 +85,13 @@ async def test_a_policy_tightened_in_between_stops_the_act(world: World, stage: 
     assert not stage.is_member("sam.okoro" + AF, "Finance")
 
 
+def outcome_of(person: Any, request: str) -> dict[str, Any]:
+    """The record of what became of the first step."""
+    trail = [record["body"] for record in person.trail(request)]
+    found: dict[str, Any] = next(body for body in trail if body["phase"] == "outcome")
+    return found
+
+
 def flag(stage: Stage, who: str) -> None:
     stage.set_object("risk", stage.oid(who + AF), {"riskLevel": "high", "riskState": "atRisk"})
 
@@ -102,6 +110,9 @@ def test_a_flag_raised_in_between_stops_the_act(stage: Stage) -> None:
         calm(stage, "raj.patel")
     assert seen["status"] == "refused"
     assert not stage.is_member("raj.patel" + AF, "Finance")
+    decision = outcome_of(person, request)["decision"]
+    assert decision["drift"] == "facts"
+    assert {"requester.flags", "runtime.sign_in_risk"} <= set(decision["drifted"])
 
 
 def test_an_owner_who_is_owner_no_more_cannot_approve(stage: Stage) -> None:
@@ -117,6 +128,63 @@ def test_an_owner_who_is_owner_no_more_cannot_approve(stage: Stage) -> None:
         stage.set_object("groups", finance["id"], {"owners": finance["owners"]})
     assert seen["status"] == "refused"
     assert not stage.is_member("lena.fischer" + AF, "Finance")
+
+
+def test_a_right_that_went_while_the_world_was_read_is_not_used(stage: Stage) -> None:
+    """The owner said yes and is owner no more when the act comes: their hands are not taken."""
+    person, request, pending = waiting(stage, "lena.fischer")
+    finance, mark = stage.group("Finance"), stage.mark()
+    members = f"/groups/{finance['id']}/members/$ref"
+    # the press reads the owners once, to see that she may decide; the execution reads them next
+    stage.fault("hold_before", method="GET", path=f"^/groups/{finance['id']}/owners$", nth=2)
+    assert stage.person("olga.brandt" + AF).decide(pending, "approve").status == 200
+    for _ in range(100):
+        if stage.holding():
+            break
+        time.sleep(0.1)
+    assert stage.holding()
+    stage.set_object("groups", finance["id"], {"owners": [stage.oid("mira.kovac" + AF)]})
+    try:
+        stage.heal()
+        seen = person.follow(request)
+    finally:
+        stage.set_object("groups", finance["id"], {"owners": finance["owners"]})
+    assert [step["status"] for step in seen["steps"]] == ["failed"]
+    assert outcome_of(person, request)["detail"]["code"] == "authority_moved"
+    sent = [c for c in stage.changes(mark) if (c["method"], c["path"]) == ("POST", members)]
+    assert sent == [], "not even a call that Microsoft would refuse"
+    assert not stage.is_member("lena.fischer" + AF, "Finance")
+
+
+async def test_a_policy_relaxed_in_between_drops_no_approval_that_was_asked_for(
+    world: World, stage: Stage
+) -> None:
+    """By the new policy nobody need be asked; the owner was, so without their yes nothing is."""
+    relaxed = tuple(rule for rule in RULES if rule.id != "department-others-need-the-owner")
+    assert len(relaxed) == len(RULES) - 1
+    person, request, pending = waiting(stage, "ian.moss")
+    thief, mark = Management(world), stage.mark()
+    instance = f"{world.facts['tenants'][0]['id']}.{request}"
+    results = [e for e in thief.status(instance)["historyEvents"] if e.get("Result")]
+    await publish(world, relaxed)
+    try:
+        event = results[-1]["Result"]["steps"][0]["wait"]["event"]
+        assert thief.raise_event(instance, event, None).status == 202
+        for _ in range(100):  # woken without a vote, it looks, and sleeps again
+            again = [e for e in thief.status(instance)["historyEvents"] if e.get("Result")]
+            if len(again) > len(results):
+                break
+            time.sleep(0.1)
+        assert again[len(results)]["Result"]["outcome"] == "waiting"
+        assert person.see(request)["status"] == "waiting_for_approval"
+        assert stage.person("olga.brandt" + AF).decide(pending, "reject").status == 200
+        seen = person.follow(request)
+    finally:
+        await publish(world, RULES)
+        stage.advance(31)
+    assert seen["status"] == "refused"
+    assert stage.changes(mark) == []
+    assert not stage.is_member("ian.moss" + AF, "Finance")
 
 
 CHANGES: dict[str, Callable[[Stage, str], None]] = {
@@ -181,6 +249,12 @@ async def test_an_approval_demanded_since_the_plan_is_asked_for_before_the_act(
         seen = person.follow(request, until=("waiting_for_approval",))
         assert seen["status"] == "waiting_for_approval"
         assert stage.changes(mark) == [], "nothing may be sent before the yes"
+        trail = [record["body"] for record in person.trail(request)]
+        moved = next(b for b in trail if b.get("detail", {}).get("awaits") == "approval")
+        assert (moved["phase"], moved["decision"]["drift"]) == ("decision", "policy")
+        assert [b["detail"]["by"] for b in trail if b["phase"] == "approval_asked"] == [
+            "resource_owner"
+        ]
         pending = next(p for p in olga.waiting() if p["request"] == request)
         assert olga.decide(pending, "approve").status == 200
         seen = person.follow(request)

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.stack
 DEADLY = (
     "admitted, run not started",
     "second lookups under way",
+    "place in the budget taken",
     "intent in the trail",
     "write sent, not carried out",
     "write carried out, not answered",

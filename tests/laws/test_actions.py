@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from agent.actions import ACTIONS, Action, BadArguments, Irreversible, UnknownAction, action_of
 from agent.authorize import WarrantError
 from agent.domain import ActionSpec
+from policy.facts import EFFECTS
 from tests.laws.conftest import Lab
 
 WHO = ("freya.holm", "sam.okoro", "lena.fischer", "mira.kovac")
@@ -160,6 +161,21 @@ def test_an_action_knows_nothing_of_policy_audit_or_retries(kind: type[Action[An
     }
     assert not {m for m in imported if m.startswith(("policy", "agent.audit", "agent.execute"))}
     assert "apply" not in vars(kind), "apply is final: it is where the warrant is checked"
+
+
+@pytest.mark.parametrize("kind", ACTIONS, ids=lambda kind: kind.name)
+def test_what_an_action_moves_is_said_in_the_words_of_policy(kind: type[Action[Any]]) -> None:
+    assert set(kind.effects) <= set(EFFECTS)
+    assert len(set(kind.effects)) == len(kind.effects)
+    assert kind.name != "group.member.add" or "grants_access" in kind.effects
+
+
+@quick
+@given(kind=kinds, who=people, group=groups, carried=st.none() | st.integers(0, 50))
+def test_licences_that_nobody_read_are_never_counted_as_none(
+    lab: Lab, kind: type[Action[Any]], who: str, group: str, carried: int | None
+) -> None:
+    assert made(kind, lab, who, group).licences(carried) == carried
 
 
 def test_names_of_actions_are_unique() -> None:

@@ -1,5 +1,7 @@
 """The laws every lookup obeys. A new lookup is tested here by being listed in LOOKUPS."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -99,6 +101,21 @@ async def test_no_name_a_person_can_type_leaves_its_literal(lab: Lab, name: str)
 def test_a_lookup_needs_only_what_was_consented(kind: type[Lookup]) -> None:
     assert kind.scopes
     assert kind.scopes <= CONSENTED
+
+
+@pytest.mark.parametrize(
+    ("assigned", "licences"), [([], 0), ([{"skuId": "a"}, {"skuId": "b"}], 2), (None, None)]
+)
+async def test_the_licences_a_group_hands_out_are_counted_or_unknown(
+    lab: Lab, assigned: list[dict[str, str]] | None, licences: int | None
+) -> None:
+    kind = next(kind for kind in LOOKUPS if kind.name == "group")
+    directory = lab.tenant.directory
+    finance = {**directory.groups[FINANCE], "assignedLicenses": assigned}
+    lab.tenant.plant(replace(directory, groups={**directory.groups, FINANCE: finance}))
+    seen = await kind().ask(lab.graph("freya.holm"), asked(lab))
+    assert isinstance(seen, dict)
+    assert seen["licences"] == licences
 
 
 def test_names_of_lookups_are_unique() -> None:

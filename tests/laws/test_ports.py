@@ -40,4 +40,5 @@ def test_a_handle_holds_every_port_of_one_tenant() -> None:
         "approvals",
         "sponsorships",
         "targets",
+        "budget",
     }

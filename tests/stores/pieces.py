@@ -21,6 +21,7 @@ from agent.domain import (
     Intent,
     Plan,
     Request,
+    Ruling,
     Step,
     TargetFacts,
     Work,
@@ -131,6 +132,11 @@ def permit() -> Decision:
     )
 
 
+def ruling_of(department: str = "Finance", at: datetime = NOW) -> Ruling:
+    facts = {"requester": {"department": department}, "runtime": {"now": at.isoformat()}}
+    return Ruling(facts=facts, decision=permit())  # type: ignore[arg-type]
+
+
 def step_of(quorum: int = 1, approvers: int = 1, summary: str = "Add them") -> Step:
     action = ActionSpec(name="group.member.add", arguments={"group": "g1"})
     need = ApprovalNeed(
@@ -150,7 +156,9 @@ def step_of(quorum: int = 1, approvers: int = 1, summary: str = "Add them") -> S
         reversible=True,
         summary=summary,
         achieved="You are now a member.",
+        facts=ruling_of().facts,
         forecast=permit(),
+        undo_facts=None,
         undo_forecast=None,
         approvals=(need,),
     )

@@ -27,6 +27,7 @@ from tests.stores.pieces import (
     person,
     receipt_of,
     request_of,
+    ruling_of,
     step_of,
     vote_of,
     work_of,
@@ -36,6 +37,7 @@ pytestmark = pytest.mark.stack
 DIGEST = "d" * 64
 TOKEN = Secret("canary-token")
 RENEWED = Secret("canary-renewed")
+RULINGS = (ruling_of("canary-department"), ruling_of("canary-another"))
 
 
 @pytest.fixture
@@ -182,12 +184,12 @@ async def test_each_reply_is_taken_once_and_in_order(store: RequestTable) -> Non
 async def test_a_wait_in_which_nothing_was_sent_voids_what_was_begun(store: RequestTable) -> None:
     """Else somebody else's change in the meantime would be taken for ours, and undone."""
     request = request_of().id
-    await store.save_began(request, STEP, "do", began_of())
+    await store.save_began(request, STEP, "do", began_of(), ())
     assert (await store.whole(request)).unsettled == (STEP,)
     wait = receipt_of().model_copy(update={"outcome": Outcome.WAITING, "ours": False})
-    await store.save_receipt(request, wait.model_copy(update={"sent": True}))
+    await store.save_receipt(request, wait.model_copy(update={"sent": True}), ())
     assert (await store.claim(request, STEP, "do")).began is not None
-    await store.save_receipt(request, wait.model_copy(update={"sent": False}))
+    await store.save_receipt(request, wait.model_copy(update={"sent": False}), ())
     assert (await store.claim(request, STEP, "do")).began is None
     assert (await store.whole(request)).unsettled == ()
 
@@ -202,11 +204,13 @@ async def test_claims_at_once_count_different_attempts(store: RequestTable) -> N
 async def test_a_claim_tells_what_the_attempt_before_left(store: RequestTable) -> None:
     request = request_of().id
     assert (await store.claim(request, STEP, "do")).began is None
-    await store.save_began(request, STEP, "do", began_of({"members": []}))
+    await store.save_began(request, STEP, "do", began_of({"members": []}), RULINGS[:1])
     again = await store.claim(request, STEP, "do")
     assert (again.attempt, again.began, again.receipt) == (2, began_of({"members": []}), None)
-    await store.save_receipt(request, receipt_of(after=True))
-    assert (await store.claim(request, STEP, "do")).receipt == receipt_of(after=True)
+    assert again.rulings == RULINGS[:1]
+    await store.save_receipt(request, receipt_of(after=True), RULINGS)
+    third = await store.claim(request, STEP, "do")
+    assert (third.receipt, third.rulings) == (receipt_of(after=True), RULINGS)
 
 
 async def test_a_claim_whose_answer_was_lost_is_not_counted_twice(
@@ -245,7 +249,7 @@ async def test_the_latest_receipt_of_each_step_and_direction_is_kept(store: Requ
     request = request_of().id
     undone = receipt_of(direction="undo", outcome="undone")
     for receipt in (receipt_of(outcome="waiting"), receipt_of(), undone):
-        await store.save_receipt(request, receipt)
+        await store.save_receipt(request, receipt, ())
     await store.claim(request, StepId("s2"), "do")  # has no receipt yet
     assert (await store.whole(request)).receipts == (receipt_of(), undone)
 
@@ -292,8 +296,8 @@ async def test_nothing_personal_lies_in_the_clear(
     await store.save_work(request.id, work_of("canary-work", (step,)), Status.RUNNING)
     await store.reply(request.id, 1, "canary-reply", RENEWED)
     await store.claim(request.id, STEP, "do")
-    await store.save_began(request.id, STEP, "do", began_of("canary-before"))
-    await store.save_receipt(request.id, receipt_of("canary-after" * 40))
+    await store.save_began(request.id, STEP, "do", began_of("canary-before"), RULINGS)
+    await store.save_receipt(request.id, receipt_of("canary-after" * 40), RULINGS)
     ticket = Ticket(id="t1", to=person(9), summary="canary-ticket", account=())
     await store.finish(
         request.id, Answer(status=Status.DONE, text="canary-text", ticket=ticket), NOW

@@ -119,6 +119,35 @@ async def test_a_store_busy_for_long_is_transient(
     assert await rows.get("p", "s") is None
 
 
+async def test_a_row_is_removed_whatever_it_holds_and_removing_it_again_is_nothing(
+    fresh_table: FreshTable,
+) -> None:
+    rows = await fresh_table("Rows")
+    await rows.insert(row("r", n=1))
+    await rows.put(row("r", n=2))
+    await rows.remove("p", "r")
+    assert await rows.get("p", "r") is None
+    await rows.remove("p", "r")
+
+
+async def test_a_scan_sees_a_range_of_row_keys_in_every_partition_page_by_page(
+    fresh_table: FreshTable,
+) -> None:
+    rows = await fresh_table("Rows")
+    for partition in ("p", "q"):
+        for first in range(0, 700, 100):
+            await rows.transaction(
+                [
+                    {"PartitionKey": partition, "RowKey": f"step|{n:04d}"}
+                    for n in range(first, first + 100)
+                ]
+            )
+        await rows.insert({"PartitionKey": partition, "RowKey": "a", "n": 0})
+    found = [(r["PartitionKey"], r["RowKey"]) async for r in rows.scan(("step|", "step|~"))]
+    assert len(found) == len(set(found)) == 1400  # a page holds a thousand
+    assert {partition for partition, _ in found} == {"p", "q"}
+
+
 async def test_a_write_whose_answer_was_lost_is_known_as_our_own(
     over_line: Account, line: Line, fresh_table: FreshTable
 ) -> None:
@@ -173,7 +202,7 @@ def test_importing_the_tables_loads_nothing_of_azure() -> None:
         "import sys, agent.adapters.tables, agent.adapters.requests_table,"
         "agent.adapters.approvals_table, agent.adapters.audit_table, agent.adapters.policies_table,"
         "agent.adapters.registry_table, agent.adapters.sponsorships_table,"
-        "agent.adapters.targets_table\n"
+        "agent.adapters.targets_table, agent.adapters.budget_table\n"
         "print([m for m in sys.modules if m.split('.')[0] in ('azure', 'aiohttp')])"
     )
     done = subprocess.run(

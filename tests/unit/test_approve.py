@@ -12,7 +12,6 @@ from agent import approve
 from agent.approve import Standing
 from agent.authorize import approvals_of
 from agent.domain import ApprovalNeed, Step
-from agent.facts import Moment
 from agent.plan import decide_on
 from agent.receipts import Vote
 from agent.records import Pending
@@ -25,6 +24,7 @@ from tests.unit.values import (
     OLGA,
     SAM,
     adding,
+    alone,
     findings,
     planned,
     request,
@@ -59,7 +59,7 @@ def need(**changes: Any) -> ApprovalNeed:
 
 def decided(*obligations: dict[str, Any]) -> Decision:
     at = scene(rules(require(*obligations)) if obligations else rules(), findings(owners=[OLGA]))
-    return decide_on(at, adding(), Moment(now=NOW, bulk_count=1))
+    return decide_on(at, adding(), alone()).decision
 
 
 STEP = needing()

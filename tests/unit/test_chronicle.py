@@ -17,13 +17,14 @@ from agent.chronicle import (
     answer_drafts,
     asked_drafts,
     assessed_drafts,
+    decision_draft,
     intent_draft,
     outcome_draft,
     refused_draft,
     request_draft,
     vote_draft,
 )
-from agent.domain import Authority, Denied, Plan, Refusal, Request, Step, Wait, Work
+from agent.domain import Authority, Denied, Plan, Refusal, Request, Ruling, Step, Wait, Work
 from agent.ports import Tenant
 from agent.receipts import Answer, Began, GraphTrace, Ticket
 from agent.records import Claim, Draft
@@ -80,10 +81,14 @@ class Told:
             plan=Plan(steps=(self.step,)),
             refusal=Refusal(code="denied", for_user=canary, for_admin="layer x: rule y"),
             denied=Denied(
+                step=self.step.id,
                 action=self.step.action,
                 target=self.step.target.id,
                 digest=self.step.digest,
-                decision=self.step.forecast.model_copy(update={"reason": canary}),
+                ruling=Ruling(
+                    facts=self.step.facts,
+                    decision=self.step.forecast.model_copy(update={"reason": canary}),
+                ),
             ),
         )
         self.vote = vote(self.step, upn=canary, comment=canary)
@@ -101,7 +106,10 @@ class Told:
     def attempt(self, direction: str) -> Attempt:
         done = receipt(self.step, "done", ours=True, before=False, authority=self.authority)
         loaded = Loaded(record(self.work, request=self.request), [self.vote], [], [done])
-        return Attempt(HANDLE, loaded, self.step.id, direction, Claim(attempt=2))  # type: ignore[arg-type]
+        attempt = Attempt(HANDLE, loaded, self.step.id, direction, Claim(attempt=2))  # type: ignore[arg-type]
+        moved = dict(self.step.facts) | {"requester": {"department": self.canary + " moved"}}
+        attempt.ruled(Ruling(facts=moved, decision=self.decision))
+        return attempt
 
     def drafts(self) -> list[Draft]:
         made = [
@@ -116,7 +124,7 @@ class Told:
         made += answer_drafts(self.request, answer, NOW)
         for direction in ("do", "undo"):
             attempt = self.attempt(direction)
-            made.append(intent_draft(attempt, self.began))
+            made += [intent_draft(attempt, self.began), decision_draft(attempt, self.decision)]
             refusal = Refusal(code="denied", for_user=self.canary, for_admin="layer x: rule y")
             made += [
                 outcome_draft(attempt, ended)
@@ -146,7 +154,7 @@ class Now:
 
 TRACE = GraphTrace(request_id="f" * 32, client_request_id="e" * 32)
 # An attempt asks its handle for nothing but the time; a port that it asked besides would be None.
-HANDLE = Tenant(TenantId("af990baf-d101-4320-bcec-be3dd47f7e41"), HELEN, Now(), *[None] * 7)  # type: ignore[arg-type]
+HANDLE = Tenant(TenantId("af990baf-d101-4320-bcec-be3dd47f7e41"), HELEN, Now(), *[None] * 8)  # type: ignore[arg-type]
 
 
 @given(canaries)

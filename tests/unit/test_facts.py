@@ -13,9 +13,9 @@ from tests.unit.values import (
     FINANCE,
     FREYA,
     NADIA,
-    NOW,
     OLGA,
     adding,
+    alone,
     classes,
     findings,
     found,
@@ -23,12 +23,11 @@ from tests.unit.values import (
     request,
 )
 
-MOMENT = Moment(now=NOW, bulk_count=1)
-
 
 def facts(
     seen: list[Finding] | None = None,
     classed: dict[str, Classification] | None = None,
+    moment: Moment | None = None,
     **changes: Any,
 ) -> Query:
     raw = query_facts(
@@ -36,7 +35,7 @@ def facts(
         request(**changes),
         Notes(findings() if seen is None else seen),
         classes() if classed is None else classed,
-        MOMENT,
+        moment or alone(),
     )
     return Query.of(raw)
 
@@ -50,7 +49,7 @@ def test_every_fact_that_was_read_is_known() -> None:
     query = facts()
     assert query.errors == ()
     unknown = {name for name, fact in query.facts.items() if isinstance(fact, Unknown)}
-    assert unknown == {"runtime.device_compliant", "runtime.changes_last_hour"}
+    assert unknown == {"runtime.device_compliant"}
 
 
 # lookup -> the facts that rest on it
@@ -159,7 +158,7 @@ def test_subject_and_owner_are_derived_from_ids() -> None:
     assert value(facts(), "target.subject") == "self"
     assert value(facts(), "target.owner_is_requester") is False
     assert value(facts(findings(owners=[FREYA])), "target.owner_is_requester") is True
-    raw = query_facts(adding(who=OLGA), request(), Notes(findings()), classes(), MOMENT)
+    raw = query_facts(adding(who=OLGA), request(), Notes(findings()), classes(), alone())
     assert raw["target"]["subject"] == "other"  # type: ignore[index]
 
 

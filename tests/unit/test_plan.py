@@ -10,6 +10,8 @@ from agent.domain import Classification, Finding, Plan, Refusal
 from agent.facts import Notes
 from agent.plan import Question, Stopped, actions_for, plan, resolve
 from agent.values import GroupId
+from policy.decide import decide
+from policy.query import Query
 from tests.unit.values import (
     FINANCE,
     FREYA,
@@ -191,8 +193,11 @@ def test_where_planning_stopped_is_kept_with_what_policy_said() -> None:
     stopped = plan(scene(seen=at_risk), [adding()])
     assert isinstance(stopped, Stopped)
     assert (stopped.denied.target, stopped.denied.digest) == (FINANCE, adding().digest)
-    assert stopped.denied.decision is not None
-    assert stopped.denied.decision.effect == "deny"
+    assert stopped.denied.step == "s1"
+    assert stopped.denied.ruling is not None
+    assert stopped.denied.ruling.decision.effect == "deny"
+    asked = Query.of(stopped.denied.ruling.facts)
+    assert decide(rules(), asked) == stopped.denied.ruling.decision
 
 
 def test_silence_in_a_layer_refuses_and_says_that_no_rule_permits_it() -> None:

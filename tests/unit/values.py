@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agent.actions import Action, AddGroupMember, RemoveGroupMember
+from agent.budget import Hour, PlannedChange, Reservation, Touch, spent
 from agent.domain import (
     Ask,
     Classification,
@@ -22,11 +23,11 @@ from agent.domain import (
     Step,
     Work,
 )
-from agent.facts import Notes
+from agent.facts import Moment, Notes, touch_of
 from agent.plan import Scene, Stopped, plan
 from agent.receipts import Receipt, Vote
 from agent.records import RequestRecord
-from agent.values import GroupId, PersonId, RequestId
+from agent.values import GroupId, PersonId, RequestId, StepId
 from policy.decide import RuleSet, SnapshotRef
 from policy.pack import SHIPPED, load
 from policy.rule import Rule
@@ -95,6 +96,7 @@ def group(identity: GroupId = FINANCE, display: str = "Finance", **changes: Any)
         "synced": False,
         "mail_only": False,
         "role_assignable": False,
+        "licences": 0,
     }
     return facts | changes
 
@@ -142,11 +144,37 @@ def act(*names: str, kind: str = "site", operation: str = "grant") -> Intent:
     )
 
 
+NOTHING_YET = Hour(requester=(), tenant=())
+
+
+def touching(who: PersonId = FREYA, **changes: Any) -> Touch:
+    """An ordinary change for a person."""
+    return Touch.model_validate({"subject": who, "licences": 0, "privileged": False, **changes})
+
+
+def reserved(request: str, step: str = "s1", attempt: int = 1, **changes: Any) -> Reservation:
+    """What another request of this hour has reserved; `changes` are of what it touches."""
+    said = {"at": NOW, "requester": FREYA, "request": request, "step": step, "attempt": attempt}
+    return Reservation.model_validate({**said, "touch": touching(**changes)})
+
+
+def alone(hour: Hour = NOTHING_YET, undo: bool = False) -> Moment:
+    """The moment of a plan of one change, `adding()`, in an hour of which this is known."""
+    one = PlannedChange(
+        step=StepId("s1"),
+        action="group.member.add",
+        touch=touch_of(adding(), Notes(findings()), classes()),
+    )
+    added_up = spent(hour, request().id, [one])
+    return Moment(now=NOW, plan=(one,), step=one.step, spent=added_up, undo=undo)
+
+
 def scene(
     policy: RuleSet | None = None,
     seen: list[Finding] | None = None,
     classed: Mapping[str, Classification] | None = None,
     asked: Request | None = None,
+    hour: Hour = NOTHING_YET,
 ) -> Scene:
     """A Finance person asks for the Finance site, unless a test says otherwise."""
     return Scene(
@@ -154,6 +182,7 @@ def scene(
         intent=act(),
         notes=Notes(findings() if seen is None else seen),
         classes=classes() if classed is None else classed,
+        hour=hour,
         rules=policy or rules(),
         now=NOW,
     )
