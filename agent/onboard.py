@@ -7,7 +7,9 @@ matters: the registry row comes last, so that no request is let in before everyt
 there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from pydantic import Field
 
 from agent.adapters.policy_publisher import SIGNING_KEY
 from agent.adapters.registry_table import Registration
@@ -21,8 +23,7 @@ from agent.errors import Permanent
 from agent.publish import open_stores
 from agent.values import Frozen, Guid, Secret, TenantId
 from agent.wiring import Deployment
-from policy.pack import SHIPPED, load
-from policy.publishing import ONBOARDING, with_limits
+from policy.publishing import ONBOARDING, shipped_limits, with_limits
 from policy.rule import Rule
 
 
@@ -37,6 +38,7 @@ class Organisation(Frozen):
     service_desk: Guid
     identity: Guid
     publisher: Guid
+    parameters: Mapping[str, Guid] = Field(default_factory=dict)  # what the limits leave open
     targets: tuple[Classification, ...]
 
 
@@ -63,12 +65,11 @@ async def onboard(
     targets = TargetTable(account.rows("Targets"))
     for target in organisation.targets:
         await targets.classify(target)
-    registration = Registration(
-        **organisation.model_dump(exclude={"targets"}), policy_key=key, signing_kid=key["kid"]
-    )
+    said = organisation.model_dump(exclude={"targets", "parameters"})
+    registration = Registration(**said, policy_key=key, signing_kid=key["kid"])
     stores = open_stores(deployment, registration)
     if await stores.history.standing() is None:
-        whole = with_limits(rules, load(SHIPPED / "global"))
+        whole = with_limits(rules, shipped_limits(organisation.parameters))
         await stores.publisher.publish(whole, None, published_by=operator, approved_by=ONBOARDING)
     await deployment.registry().put(registration)
     return registration

@@ -22,7 +22,7 @@ from typing import TypeVar
 
 from agent.adapters.entra_inbound import LONGEST_TOKEN, SCOPE
 from agent.errors import Fault, NotAuthenticated
-from agent.publish import Publishing, open_stores
+from agent.publish import Publishing, open_past, open_stores
 from agent.settings import Settings, SettingsError
 from agent.values import TenantId
 from agent.wiring import Deployment, quiet
@@ -105,7 +105,8 @@ class TenantDesk:
         if registered is None:
             raise PublishRefused("unknown_tenant", f"tenant {self._tenant} is not on the registry")
         stores = open_stores(deployment, registered)
-        return Publishing(self._tenant, stores, shipped_checks(), deployment.clock, None)
+        past = open_past(deployment, registered)
+        return Publishing(self._tenant, stores, shipped_checks(), deployment.clock, past)
 
     async def _token(self, settings: Settings) -> str:
         if self._token_file is not None:

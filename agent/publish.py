@@ -27,8 +27,11 @@ from agent.adapters.policies_table import MAX_AGE
 from agent.adapters.policy_history import PolicyHistory, Standing
 from agent.adapters.policy_publisher import SIGNING_KEY, PolicyPublisher
 from agent.adapters.registry_table import Registration
+from agent.adapters.requests_table import RequestTable
+from agent.adapters.sealing import DataKeys, EnvelopeSealing
 from agent.errors import Permanent
 from agent.ports import Clock
+from agent.values import TenantId
 from agent.wiring import Deployment, pinned
 from policy.decide import RuleSet, SnapshotRef
 from policy.desk import Reviewed, Shown
@@ -89,6 +92,14 @@ def open_stores(deployment: Deployment, registered: Registration) -> PolicyStore
     return PolicyStores(history, publisher, verify)
 
 
+def open_past(deployment: Deployment, registered: Registration) -> RequestTable:
+    """Open a tenant's past decisions, to be replayed, under its publishing identity."""
+    account = deployment.account(registered.tables_endpoint, registered.publisher)
+    vault = deployment.vault(registered.vault_url, registered.publisher)
+    sealing = EnvelopeSealing(TenantId(registered.id), DataKeys(vault, deployment.clock))
+    return RequestTable(account.rows("Requests"), sealing)
+
+
 class Publishing:
     """The desk at which one tenant's policy is changed."""
 
@@ -98,7 +109,7 @@ class Publishing:
         stores: PolicyStores,
         checks: Checks,
         clock: Clock,
-        past: Decisions | None,
+        past: Decisions,
     ) -> None:
         self._tenant, self._checks, self._clock, self._past = tenant, checks, clock, past
         self._history, self._publisher = stores.history, stores.publisher
@@ -227,7 +238,7 @@ class Publishing:
         self, standing: Standing, since: datetime, until: datetime | None = None
     ) -> Past:
         """Return the decisions made in a span of time, and the rules that made them."""
-        kept = await self._past.decisions(since) if self._past else ()
+        kept = await self._past.decisions(since)
         read = [PastDecision.model_validate_json(one.model_dump_json()) for one in kept]
         found = [one for one in read if since <= one.at and (until is None or one.at <= until)]
         refs = {one.decision.snapshot for one in found if one.decision.snapshot}

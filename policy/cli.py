@@ -78,9 +78,9 @@ def _parser() -> argparse.ArgumentParser:
         other.set_defaults(run=run)
     cli_prove.add_command(commands, _folder)
     cli_diff.add_command(commands, _folder)
-    cli_publish.add_commands(commands, _folder)
+    cli_publish.add_commands(commands, _folder, _takes_parameters)
     cli_show.add_command(commands)
-    cli_simulate.add_command(commands, _folder)
+    cli_simulate.add_command(commands, _folder, _takes_parameters)
     return parser
 
 

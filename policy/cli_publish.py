@@ -11,7 +11,7 @@ Rules    - the first person proposes: nothing counts yet, and the hash of the di
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,9 @@ from policy.snapshot import Head
 DAYS = 30
 
 
-def add_commands(commands: Any, folder: Callable[[str], Path]) -> None:
+def add_commands(
+    commands: Any, folder: Callable[[str], Path], takes_parameters: Callable[[Any], None]
+) -> None:
     """Add `publish` and `rollback` to the commands of the parser."""
     publish = commands.add_parser(
         "publish", help="propose rules, approve or renew", description=_publish.__doc__
@@ -34,6 +36,7 @@ def add_commands(commands: Any, folder: Callable[[str], Path]) -> None:
     )
     what.add_argument("--approve", type=digest, metavar="HASH", help="another person's proposal")
     what.add_argument("--renew", action="store_true", help="sign the rules that count again")
+    takes_parameters(publish)
     over_days(publish)
     at_a_desk(publish)
     publish.set_defaults(run=_publish, usage=publish.error)
@@ -43,6 +46,7 @@ def add_commands(commands: Any, folder: Callable[[str], Path]) -> None:
     rollback.add_argument(
         "--to", required=True, type=_count, metavar="SEQ", help="of `show --history`"
     )
+    takes_parameters(rollback)
     over_days(rollback)
     at_a_desk(rollback)
     rollback.set_defaults(run=_rollback)
@@ -79,21 +83,22 @@ def _publish(asked: argparse.Namespace) -> int:
         return _counts(desk.renew(), asked.json)
     if asked.approve:
         return _counts(desk.approve(asked.approve), asked.json)
-    return tell_proposal(desk.propose(with_limits(asked.folders), {}, asked.days), asked.json)
+    candidate = with_limits(asked.folders, asked.parameters)
+    return tell_proposal(desk.propose(candidate, asked.parameters, asked.days), asked.json)
 
 
 def _rollback(asked: argparse.Namespace) -> int:
     """Propose the rules of an earlier sequence, under today's limits; the sequence still grows."""
     desk = asked.open_desk(asked.tenant, asked.token_file)
-    return tell_proposal(desk.roll_back(asked.to, {}, asked.days), asked.json)
+    return tell_proposal(desk.roll_back(asked.to, asked.parameters, asked.days), asked.json)
 
 
-def with_limits(folders: Sequence[Path]) -> list[PlacedRule]:
+def with_limits(folders: Sequence[Path], parameters: Mapping[str, str]) -> list[PlacedRule]:
     """Read rules together with the publisher's limits; raises PackRefused with every problem."""
     limits = SHIPPED / "global"
     named = {folder.resolve() for folder in folders}
     is_there = bool(named & {limits.resolve(), SHIPPED.resolve()})
-    placed, problems = read(*folders, *([] if is_there else [limits]))
+    placed, problems = read(*folders, *([] if is_there else [limits]), parameters=parameters)
     if problems:
         raise PackRefused(problems)
     return placed

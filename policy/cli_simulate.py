@@ -22,7 +22,9 @@ from policy.simulate import PastDecision, Simulation, read_past, simulate
 from policy.snapshot import write_body
 
 
-def add_command(commands: Any, folder: Callable[[str], Path]) -> None:
+def add_command(
+    commands: Any, folder: Callable[[str], Path], takes_parameters: Callable[[Any], None]
+) -> None:
     """Add `simulate` to the commands of the parser."""
     command = commands.add_parser(
         "simulate", help="replay past decisions under other rules", description=_simulate.__doc__
@@ -32,6 +34,7 @@ def add_command(commands: Any, folder: Callable[[str], Path]) -> None:
     command.add_argument(
         "--current", action="append", default=[], type=folder, metavar="DIR", help="with a file"
     )
+    takes_parameters(command)
     over_days(command)
     at_a_desk(command, required=False)
     command.set_defaults(run=_simulate, usage=command.error)
@@ -50,20 +53,21 @@ def _simulate(asked: argparse.Namespace) -> int:
 
 
 def _of_tenant(asked: argparse.Namespace) -> Simulation:
-    desk, candidate = asked.open_desk(asked.tenant, asked.token_file), with_limits(asked.folders)
+    desk = asked.open_desk(asked.tenant, asked.token_file)
+    candidate = with_limits(asked.folders, asked.parameters)
     found: Simulation = desk.simulate(candidate, asked.days)
     return found
 
 
 def _of_file(asked: argparse.Namespace) -> Simulation:
-    candidate = RuleSet.of(load(*asked.folders))
+    candidate = RuleSet.of(load(*asked.folders, parameters=asked.parameters))
     try:
         past = _past(asked.decisions)
     except ValueError as wrong:
         asked.usage(f"{asked.decisions}: {wrong}")
     if not asked.current:
         return simulate(past, candidate)
-    current = load(*asked.current)
+    current = load(*asked.current, parameters=asked.parameters)
     # Rules without a snapshot decided for `explain`; of snapshots these rules are only their own.
     own = write_body(current).id
     refs = {one.decision.snapshot for one in past}

@@ -93,10 +93,15 @@ def test_a_rule_counts_when_a_second_person_approved_it_and_until_two_took_it_ba
     (rules / "freeze.yaml").write_text(FREEZE)
     pack = str(PACKS / "tenant-default")
     before = terminal.policy("show", "--json").facts()
+    earlier = stage.person("ian.moss" + AF).ask("I need access to the Finance SharePoint")
+    stage.person("ian.moss" + AF).follow(earlier, until=("waiting_for_approval",))
 
     seen = terminal.policy("publish", pack, str(rules), "--json", who="nadia.petrov").facts()
     diff = seen["proposal"]["diff"]
     assert any("newly denied: group.member.add" in one for one in seen["diff"]["sentences"])
+    replayed = seen["simulation"]
+    assert replayed["reproduced"] == replayed["decisions"] > 0, replayed["differences"]
+    assert {"kind": "denied", "request": earlier}.items() <= moved(replayed, earlier).items()
     shown = terminal.policy("show", "--json").facts()
     assert shown["head"] == before["head"], "nothing counts yet"
     assert [one["diff"] for one in shown["waiting"]] == [diff]
@@ -126,6 +131,11 @@ def test_a_rule_counts_when_a_second_person_approved_it_and_until_two_took_it_ba
     after = terminal.policy("show", "--json").facts()
     assert after["head"]["snapshot_id"] == before["head"]["snapshot_id"]
     assert after["head"]["seq"] == head["seq"] + 1
+
+
+def moved(simulation: dict[str, Any], request: str) -> dict[str, Any]:
+    """The first move of a request under other rules."""
+    return next((one for one in simulation["moves"] if one["request"] == request), {})
 
 
 def test_one_person_renews_and_only_that(terminal: Terminal) -> None:
