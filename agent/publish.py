@@ -49,7 +49,6 @@ from policy.publishing import (
 from policy.simulate import PastDecision, Simulation, simulate
 from policy.snapshot import Head, Verify
 
-
 SETTLED = timedelta(minutes=5)
 """Decisions younger than this may still be on their way to the store: both persons see the same."""
 
