@@ -52,6 +52,9 @@ from policy.publishing import (
 from policy.simulate import PastDecision, Simulation, simulate
 from policy.snapshot import Head, Verify
 
+SETTLED = timedelta(minutes=5)
+"""Decisions younger than this may still be on their way to the store: both persons see the same."""
+
 
 class Decisions(Protocol):
     """Past decisions as a tenant keeps them."""
@@ -197,7 +200,7 @@ class Publishing:
         restores: int | None = None,
     ) -> Reviewed:
         now = self._clock.now()
-        past = await self._decided(standing, now - timedelta(days=days), now)
+        past = await self._decided(standing, now - timedelta(days=days), now - SETTLED)
         limits = self._checks.limits(parameters)
         examined = examine(candidate, standing.rules, limits, self._checks, past)
         over = await self._over(examined.diff.hash, standing.head)
@@ -223,7 +226,7 @@ class Publishing:
         proposal, _ = await self._history.proposal(diff)
         believe(proposal, diff, standing.head, verify=self._verify, now=self._clock.now())
         rules = await self._history.proposed_rules(proposal)
-        past = await self._decided(standing, proposal.since, proposal.proposed_at)
+        past = await self._decided(standing, proposal.since, proposal.proposed_at - SETTLED)
         candidate = list(placed(rules, "proposal"))
         limits = self._checks.limits(json.loads(proposal.parameters))
         return proposal, examine(candidate, standing.rules, limits, self._checks, past)

@@ -96,8 +96,7 @@ def _rollback(asked: argparse.Namespace) -> int:
 def with_limits(folders: Sequence[Path], parameters: Mapping[str, str]) -> list[PlacedRule]:
     """Read rules together with the publisher's limits; raises PackRefused with every problem."""
     limits = SHIPPED / "global"
-    named = {folder.resolve() for folder in folders}
-    is_there = bool(named & {limits.resolve(), SHIPPED.resolve()})
+    is_there = limits.resolve() in {folder.resolve() for folder in folders}
     placed, problems = read(*folders, *([] if is_there else [limits]), parameters=parameters)
     if problems:
         raise PackRefused(problems)

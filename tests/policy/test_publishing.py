@@ -143,7 +143,7 @@ def test_without_a_solver_publishing_is_refused_in_one_sentence() -> None:
         "import sys; sys.modules['z3'] = None\n"
         "from policy.publishing import shipped_checks, PublishRefused\n"
         "from policy.pack import SHIPPED, load\n"
-        "rules = load(SHIPPED)\n"
+        "rules = load(SHIPPED / 'global')\n"
         "try: shipped_checks().prove(rules)\n"
         "except PublishRefused as refused: print(refused)\n"
     )
@@ -335,13 +335,13 @@ def test_a_stranger_can_replay_decisions_from_a_file(
     query = {"action": {"id": "group.member.add"}}
     asked = tmp_path / "query.json"
     asked.write_text(json.dumps(query), encoding="utf-8")
-    assert main(["explain", "--rules", str(SHIPPED), "--query", str(asked)]) == 0
+    assert main(["explain", "--rules", PACK, "--query", str(asked)]) == 0
     decision = json.loads(capsys.readouterr().out)
     kept = {"request": "r1", "step": "s1", "phase": "plan", "at": NOW.isoformat()}
     line = json.dumps(kept | {"facts": query, "decision": decision})
     past = tmp_path / "past.ndjson"
     past.write_text(line + "\n", encoding="utf-8")
-    same = ["simulate", str(SHIPPED), "--decisions", str(past), "--current", str(SHIPPED)]
+    same = ["simulate", PACK, "--decisions", str(past), "--current", PACK]
     assert main([*same, "--json"]) == 0
     seen = json.loads(capsys.readouterr().out)
     assert (seen["decisions"], seen["reproduced"], seen["moves"]) == (1, 1, [])

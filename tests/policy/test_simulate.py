@@ -169,7 +169,7 @@ FACTS = st.fixed_dictionaries(
 
 @given(st.lists(FACTS, max_size=5))
 def test_the_shipped_policy_makes_every_decision_again_through_json(facts: list[Any]) -> None:
-    ready = RuleSet.of(load(SHIPPED), REF)
+    ready = RuleSet.of(load(SHIPPED / "global", SHIPPED / "tenant-default"), REF)
     lines = [
         json.dumps(
             {
