@@ -34,9 +34,6 @@ class Match(IntEnum):
     YES = 1
 
 
-Result = Literal["permit", "deny", "silent"]
-
-
 class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,7 +49,7 @@ class LayerResult(_Answer):
     """What one layer said, and the names of all rules that said it."""
 
     layer: Layer
-    result: Result
+    result: Literal["permit", "deny", "silent"]
     permitted_by: tuple[str, ...]
     denied_by: tuple[str, ...]
     required_by: tuple[str, ...]
@@ -184,11 +181,12 @@ def answer(rules: RuleSet, query: Query, applying: Applying) -> Decision:
     """Give the whole answer, once it is known which rules apply."""
     layers = _layers(applying.enforced)
     permitted = all(layer["result"] == "permit" for layer in layers)
-    reason, remedy = _why(permitted, layers, applying, query)
+    restraints = [one for one in applying.enforced if one.rule.effect is not Effect.PERMIT]
+    reason, remedy = _why(permitted, layers, restraints, applying, query)
     said = {
         "effect": "permit" if permitted else "deny",
         "layers": layers,
-        "obligations": merge(owed for one in applying.enforced for owed in one.rule.obligations),
+        "obligations": merge(owed for one in restraints for owed in one.rule.obligations),
         "shadow": [{"rule": one.rule.id, "would": one.rule.effect} for one in applying.reported],
         "unknown": [name for name in rules.asks if isinstance(query.facts[name], Unknown)],
         "snapshot": rules.snapshot,
@@ -205,7 +203,8 @@ def _layers(applying: Iterable[ReadyRule]) -> list[dict[str, Any]]:
     return [
         {
             "layer": layer,
-            "result": _result(permits, denies),
+            # One deny ends it, whatever permits; and where nobody spoke, silence denies.
+            "result": "deny" if denies else "permit" if permits else "silent",
             "permitted_by": permits,
             "denied_by": denies,
             "required_by": requires,
@@ -214,16 +213,6 @@ def _layers(applying: Iterable[ReadyRule]) -> list[dict[str, Any]]:
             _LAYERS, named[0::3], named[1::3], named[2::3], strict=True
         )
     ]
-
-
-def _result(permits: Sequence[str], denies: Sequence[str]) -> Result:
-    match (denies, permits):
-        case ([_, *_], _):
-            return "deny"  # one deny ends it, whatever permits
-        case ([], []):
-            return "silent"  # nobody spoke, and silence denies
-        case _:
-            return "permit"
 
 
 def every(conditions: Iterable[Condition], query: Query) -> Match:
@@ -240,26 +229,27 @@ def check(condition: Condition, query: Query) -> Match:
 
 
 def _why(
-    permitted: bool, layers: Iterable[Mapping[str, Any]], applying: Applying, query: Query
+    permitted: bool,
+    layers: Iterable[Mapping[str, Any]],
+    restraints: Iterable[ReadyRule],
+    applying: Applying,
+    query: Query,
 ) -> tuple[str, str | None]:
     """Choose the reason and the remedy that a person is told first: what is certain, if any is."""
-    first = _first(Effect.REQUIRE if permitted else Effect.DENY, applying)
-    if first is None and permitted:
+    effect = Effect.REQUIRE if permitted else Effect.DENY
+    those = [one for one in restraints if one.rule.effect is effect]
+    certain = [one for one in those if one not in applying.in_doubt]
+    if certain:
+        return certain[0].rule.reason, certain[0].rule.remedy
+    if those:
+        remedy = those[0].rule.remedy if permitted else _NOBODY_COULD_READ
+        return _feared(those[0], query), remedy
+    if permitted:
         # The department layer says who may ask for what, so its permit is the plainest why.
         said = (one.rule for one in applying.enforced if one.rule.layer is Layer.DEPARTMENT)
         return next(rule.reason for rule in said), None
-    if first is None:
-        silent = [layer["layer"] for layer in layers if layer["result"] == "silent"]
-        return f"No rule permits this in: {', '.join(silent)}.", _NOBODY_PERMITS
-    if first in applying.in_doubt:
-        return _feared(first, query), first.rule.remedy if permitted else _NOBODY_COULD_READ
-    return first.rule.reason, first.rule.remedy
-
-
-def _first(effect: Effect, applying: Applying) -> ReadyRule | None:
-    those = [one for one in applying.enforced if one.rule.effect is effect]
-    certain = [one for one in those if one not in applying.in_doubt]
-    return next(iter(certain or those), None)
+    silent = [layer["layer"] for layer in layers if layer["result"] == "silent"]
+    return f"No rule permits this in: {', '.join(silent)}.", _NOBODY_PERMITS
 
 
 _NOBODY_PERMITS = "An administrator can permit it with a rule in each of these layers."

@@ -97,8 +97,7 @@ def members(tests: Iterable[bool]) -> Rules:
 def fewest(missed: Iterable[Rules], among: Rules) -> Rules:
     """Narrow a set down to the rules that the fewest of these other sets hold."""
     counts: list[Rules] = []  # a binary number for each rule: its lowest digit is in counts[0]
-    for carry in missed:
-        carry &= among
+    for carry in filter(None, (one & among for one in missed)):
         for digit, counted in enumerate(counts):
             counts[digit], carry = counted ^ carry, counted & carry
         if carry:

@@ -15,8 +15,6 @@ from typing import Any
 from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
-from cedarpy import PolicySet
-
 Record = Mapping[str, Any]
 
 LAYERS = ("global", "tenant", "target", "department", "action", "runtime")
@@ -65,7 +63,7 @@ _READS = {
 }
 
 
-def policy_sets(rules: Iterable[Record]) -> dict[str, PolicySet]:
+def policy_texts(rules: Iterable[Record]) -> dict[str, str]:
     """Translate the enforced rules: a set for each layer, and one for what they require."""
     texts: dict[str, list[str]] = {name: [] for name in (*LAYERS, REQUIREMENTS)}
     for rule in rules:
@@ -73,7 +71,7 @@ def policy_sets(rules: Iterable[Record]) -> dict[str, PolicySet]:
             texts[REQUIREMENTS if rule["effect"] == "require" else rule["layer"]].append(
                 _policy(rule)
             )
-    return {name: PolicySet.from_str("\n".join(some)) for name, some in texts.items()}
+    return {name: "\n".join(some) for name, some in texts.items()}
 
 
 def _policy(rule: Record) -> str:
@@ -111,8 +109,12 @@ def _conjunct(selector: str, wanted: Any) -> tuple[tuple[str, ...], str]:
         both = ("requester_department", "target_department")
         return both, f"(context.{both[0]} == context.{both[1]}) == {_literal(wanted)}"
     if selector == "runtime.window":
-        name = _zone_attribute(wanted["tz"])
-        return (name,), " || ".join(f"({part})" for part in _intervals(wanted, f"context.{name}"))
+        name = zone_attribute(wanted["tz"])
+        inside = (
+            f"(context.{name} >= {first} && context.{name} < {last})"
+            for first, last in intervals(wanted)
+        )
+        return (name,), " || ".join(inside)
     fact = fact_of(selector)
     attribute = fact.replace(".", "_")
     mine = f"context.{attribute}"
@@ -137,15 +139,15 @@ def fact_of(selector: str) -> str:
     return _READS.get(selector, base)
 
 
-def _intervals(window: Record, mine: str) -> Iterable[str]:
+def intervals(window: Record) -> Iterable[tuple[int, int]]:
     """Spell out weekly hours as half-open stretches of a week's minutes."""
     opens, closes = (int(t[:2]) * 60 + int(t[3:]) for t in (window["from"], window["to"]))
     length = (closes - opens) % (24 * 60) or 24 * 60
     for day in window.get("days", _DAYS):
         first = _DAYS.index(day) * 24 * 60 + opens
-        yield f"{mine} >= {first} && {mine} < {first + length}"
+        yield first, first + length
         if first + length > _WEEK:
-            yield f"{mine} < {first + length - _WEEK}"
+            yield 0, first + length - _WEEK
 
 
 def request(facts: Record, zones: Iterable[str]) -> dict[str, Any]:
@@ -160,7 +162,7 @@ def request(facts: Record, zones: Iterable[str]) -> dict[str, Any]:
             for zone in zones:
                 local = value.astimezone(ZoneInfo(zone))
                 minute = (local.weekday() * 24 + local.hour) * 60 + local.minute
-                context[_zone_attribute(zone)] = minute
+                context[zone_attribute(zone)] = minute
         elif value is not None:
             context[name.replace(".", "_")] = value
     return {"principal": 'P::"p"', "action": 'A::"a"', "resource": 'R::"r"', "context": context}
@@ -206,7 +208,8 @@ def _microseconds(time: datetime) -> int:
     return (time - datetime.fromisoformat("1970-01-01T00:00:00+00:00")) // timedelta(microseconds=1)
 
 
-def _zone_attribute(zone: str) -> str:
+def zone_attribute(zone: str) -> str:
+    """Name the attribute that holds the minute of the week in a time zone."""
     return f"minute_in_{zone.replace('/', '_')}"
 
 

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from cedarpy import Entities, is_authorized_batch
+from cedarpy import Entities, PolicySet, is_authorized_batch
 
 from policy.decide import Decision, RuleSet, decide
 from policy.facts import FACTS, SAME_DEPARTMENT
@@ -57,7 +57,8 @@ def _cedar(records: list[dict[str, Any]], questions: list[dict[str, Any]]) -> li
     zones = cedar.zones_of(records)
     requests = [cedar.request(question, zones) for question in questions]
     said: list[Said] = [{} for _ in questions]
-    for name, policies in cedar.policy_sets(records).items():
+    for name, text in cedar.policy_texts(records).items():
+        policies = PolicySet.from_str(text)
         for one, answer in zip(said, is_authorized_batch(requests, policies, NOBODY), strict=True):
             assert answer.diagnostics.errors == []
             names = frozenset(answer.diagnostics.id_annotations_by_reason.values())
