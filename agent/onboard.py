@@ -5,7 +5,7 @@ nothing that is there, save that the policy given is published if it differs. Or
 registry row comes last, so that no request is let in before everything it needs exists.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from agent.adapters.policies_table import PolicyPublisher
 from agent.adapters.registry_table import Registration
@@ -18,7 +18,7 @@ from agent.domain import Classification, Sponsorship
 from agent.errors import Permanent
 from agent.values import Frozen, Guid, Secret, TenantId
 from agent.wiring import Deployment
-from policy.pack import SHIPPED, load
+from policy.pack import limits
 from policy.rule import Rule
 from policy.snapshot import write_body
 
@@ -45,10 +45,12 @@ async def onboard(
     *,
     published_by: str,
     approved_by: str,
+    parameters: Mapping[str, str] | None = None,
 ) -> Registration:
     """Set one organisation up and return its place on the registry.
 
-    `rules` are the tenant's own; the publisher's limits are added to them.
+    `rules` are the tenant's own; the publisher's limits are added to them, filled with the same
+    parameters.
     """
     settings = deployment.settings
     own = deployment.account(settings.registry_endpoint, settings.azure_client_id)
@@ -71,7 +73,7 @@ async def onboard(
     async def sign(message: bytes) -> tuple[str, bytes]:
         return await vault.sign(SIGNING_KEY, message)
 
-    whole = with_limits(rules)
+    whole = with_limits(rules, limits(parameters or {}))
     if await publisher.published() != write_body(whole).id:
         await publisher.publish(
             whole, key["kid"], sign, published_by=published_by, approved_by=approved_by
@@ -83,15 +85,15 @@ async def onboard(
     return registration
 
 
-def with_limits(rules: Sequence[Rule]) -> tuple[Rule, ...]:
+def with_limits(rules: Sequence[Rule], limits: Sequence[Rule]) -> tuple[Rule, ...]:
     """Return rules together with the publisher's hard limits, which no tenant can leave out.
 
     Raises ValueError when a rule takes the name of a limit.
     """
-    limits = load(SHIPPED / "global")
     taken = {limit.id for limit in limits} & {rule.id for rule in rules if rule not in limits}
     if taken:
-        raise ValueError(f"expected names other than the publisher's, saw {', '.join(taken)}")
+        names = ", ".join(sorted(taken))
+        raise ValueError(f"expected names other than the publisher's, saw {names}")
     return (*limits, *(rule for rule in rules if rule not in limits))
 
 
