@@ -9,8 +9,6 @@ there.
 
 from collections.abc import Mapping, Sequence
 
-from pydantic import Field
-
 from agent.adapters.policy_publisher import SIGNING_KEY
 from agent.adapters.registry_table import Registration
 from agent.adapters.sealing import DATA_KEY, DataKeys, EnvelopeSealing, create_data_key
@@ -23,7 +21,8 @@ from agent.errors import Permanent
 from agent.publish import open_stores
 from agent.values import Frozen, Guid, Secret, TenantId
 from agent.wiring import Deployment
-from policy.publishing import ONBOARDING, shipped_limits, with_limits
+from policy.pack import limits
+from policy.publishing import ONBOARDING, with_limits
 from policy.rule import Rule
 
 
@@ -38,7 +37,6 @@ class Organisation(Frozen):
     service_desk: Guid
     identity: Guid
     publisher: Guid
-    parameters: Mapping[str, Guid] = Field(default_factory=dict)  # what the limits leave open
     targets: tuple[Classification, ...]
 
 
@@ -48,11 +46,12 @@ async def onboard(
     rules: Sequence[Rule],
     *,
     operator: str,
+    parameters: Mapping[str, str] | None = None,
 ) -> Registration:
     """Set one organisation up and return its place on the registry.
 
     `rules` are the tenant's own and count only where no policy does yet; the publisher's limits
-    are added to them.
+    are added to them, filled with the same parameters.
     """
     settings = deployment.settings
     own = deployment.account(settings.registry_endpoint, settings.azure_client_id)
@@ -65,11 +64,12 @@ async def onboard(
     targets = TargetTable(account.rows("Targets"))
     for target in organisation.targets:
         await targets.classify(target)
-    said = organisation.model_dump(exclude={"targets", "parameters"})
-    registration = Registration(**said, policy_key=key, signing_kid=key["kid"])
+    registration = Registration(
+        **organisation.model_dump(exclude={"targets"}), policy_key=key, signing_kid=key["kid"]
+    )
     stores = open_stores(deployment, registration)
     if await stores.history.standing() is None:
-        whole = with_limits(rules, shipped_limits(organisation.parameters))
+        whole = with_limits(rules, limits(parameters or {}))
         await stores.publisher.publish(whole, None, published_by=operator, approved_by=ONBOARDING)
     await deployment.registry().put(registration)
     return registration

@@ -27,21 +27,35 @@ PACKS = Path(__file__).resolve().parent.parent / "policy" / "packs"
 TARGETS = Path(__file__).resolve().parent / "tenant" / "targets.yaml"
 DESKS = {"alderfinch.example": "helen.cho", "borealis.example": "marek.novak"}
 SPONSORS = {"alderfinch.example": "nadia.petrov", "borealis.example": "tuva.berg"}
+# Who decides what the packs leave open. IT Admins carries directory roles, so that nobody but a
+# privileged role administrator says who is in it. The second organisation has no such group: what
+# one would decide on is refused there.
+DECIDERS: Mapping[str, Mapping[str, str]] = {
+    "alderfinch.example": {
+        "admin_group": "74e20425-e258-4034-b381-2c13e9d84004",
+        "security_group": "74e20425-e258-4034-b381-2c13e9d84004",
+    },
+    "borealis.example": {},
+}
 LENT_TAGS = frozenset({"finance", "sales", "operations", "marketing"})
 
 
 async def bring_on_board(facts: Mapping[str, Any], settings: Mapping[str, str]) -> None:
     """Onboard every organisation of the local world. `facts` is what `up` knows so far."""
     deployment = Deployment(Settings.of(settings))
-    rules = load(PACKS / "tenant-default")
     targets = yaml.safe_load(TARGETS.read_text(encoding="utf-8"))
     try:
         async with aiohttp.ClientSession() as session:
             for tenant in facts["tenants"]:
                 people = await _people(session, facts["world"], tenant["id"])
                 organisation = _organisation(facts, tenant, people, targets[tenant["id"]])
+                deciders = DECIDERS[organisation.domain]
                 registration = await onboard(
-                    deployment, organisation, rules, operator="local operator"
+                    deployment,
+                    organisation,
+                    load(PACKS / "tenant-default", parameters=deciders),
+                    operator="local operator",
+                    parameters=deciders,
                 )
                 await _sponsor(deployment, session, facts["world"], registration, people)
     finally:

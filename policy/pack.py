@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from policy.parameters import Parameter, Parameters, Unfillable, wrong_values
+from policy.parameters import Parameter, Parameters, Unfillable, usable, wrong_values
 from policy.plain_yaml import PlainLoader, text_of
 from policy.rule import Rule
 
@@ -91,6 +91,13 @@ def read(
     return seen.placed, seen.problems
 
 
+def limits(parameters: Mapping[str, str]) -> tuple[Rule, ...]:
+    """Read the publisher's limits, filled with what they ask for of all that is given."""
+    folder = SHIPPED / "global"
+    asked = declared(folder)
+    return load(folder, parameters={n: value for n, value in parameters.items() if n in asked})
+
+
 def declared(*folders: Path) -> dict[str, Parameter]:
     """Give the parameters that the packs in these folders declare; raises PackRefused."""
     found, problems = _declarations(folders)
@@ -104,7 +111,7 @@ def survey(*folders: Path, parameters: Mapping[str, str] | None = None) -> Surve
     known, problems = _declarations(folders)
     given = dict(parameters or {})
     problems += [Problem("parameters", 1, *wrong) for wrong in wrong_values(known, given)]
-    reading = _Reading(Parameters(known, given), Survey([], problems, []))
+    reading = _Reading(Parameters(known, usable(given)), Survey([], problems, []))
     for folder in folders:
         files = [file for file in _files(folder) if file.name != PARAMETERS_FILE]
         if not files:
@@ -208,7 +215,7 @@ def _wrong(
         return [Problem(file, line, str(wrong.problem), "correct the YAML")]
     problems = []
     for error in wrong.errors():
-        line, path = _place(node, error["loc"])
+        line, path = _place(node, error["loc"], at_name=error["type"] == "extra_forbidden")
         sentence = f"`{path}`: {error['msg'].removeprefix('Value error, ')}"
         problems.append(Problem(file, line, sentence, _REMEDIES.get(error["type"], _FORMAT)))
     return problems
@@ -231,13 +238,16 @@ def _lines(node: yaml.Node, path: str = "") -> Iterator[tuple[str, int]]:
             yield from _lines(value, f"{path}.{number}")
 
 
-def _place(node: yaml.Node, path: Sequence[str | int]) -> tuple[int, str]:
-    """Follow a path of field names into the file as far as it goes."""
+def _place(node: yaml.Node, path: Sequence[str | int], at_name: bool = False) -> tuple[int, str]:
+    """Follow a path of names into the file as far as it goes: to the last value, or its name."""
+    line = _line(node)
     for step in path:
-        below: dict[Any, yaml.Node] = {}
+        below: dict[Any, tuple[yaml.Node, yaml.Node]] = {}
         if isinstance(node, yaml.MappingNode):
-            below = {key.value: value for key, value in node.value}
+            below = {key.value: (key, value) for key, value in node.value}
         elif isinstance(node, yaml.SequenceNode):
-            below = dict(enumerate(node.value))
-        node = below.get(step, node)
-    return _line(node), ".".join(str(step) for step in path) or "rule"
+            below = {number: (item, item) for number, item in enumerate(node.value)}
+        if step in below:
+            name, node = below[step]
+            line = _line(name if at_name else node)
+    return line, ".".join(str(step) for step in path) or "rule"

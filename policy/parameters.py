@@ -20,7 +20,8 @@ from policy.obligations import GUID
 from policy.rule import Effect, Record, Text
 from policy.words import Complaint, meant
 
-_OPEN = re.compile(r"\$\{([^}]*)\}?")
+_OPEN = re.compile(r"\$\{([^}]*)\}")
+_UNCLOSED = re.compile(r"\$\{[^}]*\Z")
 _ANY_ID = "00000000-0000-0000-0000-000000000000"
 _DECLARE = "declare it in parameters.yaml, or correct the name"
 
@@ -56,11 +57,20 @@ def wrong_values(known: Mapping[str, Parameter], given: Mapping[str, str]) -> It
         if name not in known:
             remedy = meant(name, known) or "leave it out: no pack here declares it"
             yield f"unknown parameter `{name[:60]}`", remedy
-        elif not isinstance(value, str) or not re.fullmatch(GUID, value.lower()):
+        elif not _is_id(value):
             yield f"parameter `{name}`: expected an object id", "copy it from Microsoft Entra"
     for name, one in known.items():
         if one.required and name not in given:
             yield f"parameter `{name}`: expected a value, saw none", f"give {one.meaning}"
+
+
+def usable(given: Mapping[str, str]) -> dict[str, str]:
+    """Give the values that are ids, in lower case; the others are as good as absent."""
+    return {name: value.lower() for name, value in given.items() if _is_id(value)}
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(GUID, value.lower()) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +121,7 @@ def _may_wait(at: Sequence[str | int], denies: bool) -> bool:
 def _opened(value: object, at: tuple[str | int, ...] = ()) -> Iterator[tuple[Any, str]]:
     """Give every `${name}` in a parsed value, with its path."""
     if isinstance(value, str):
-        yield from ((at, name) for name in _OPEN.findall(value))
+        yield from ((at, name) for name in _OPEN.findall(value) + _UNCLOSED.findall(value))
     elif isinstance(value, Mapping):
         for key, below in value.items():
             yield from _opened(below, (*at, key))
@@ -123,7 +133,7 @@ def _opened(value: object, at: tuple[str | int, ...] = ()) -> Iterator[tuple[Any
 def _filled(value: object, given: Mapping[str, str]) -> object:
     """Fill what is given; what is absent gets an id of nobody, so that the form can be checked."""
     if isinstance(value, str):
-        return _OPEN.sub(lambda found: given.get(found[1], _ANY_ID).lower(), value)
+        return _OPEN.sub(lambda found: given.get(found[1], _ANY_ID), value)
     if isinstance(value, Mapping):
         return {key: _filled(below, given) for key, below in value.items()}
     if isinstance(value, list):

@@ -18,7 +18,7 @@ from typing import Protocol
 from policy.decide import RuleSet, SnapshotRef
 from policy.facts import fold
 from policy.lint import lint
-from policy.pack import SHIPPED, PlacedRule, declared, load
+from policy.pack import PlacedRule, limits
 from policy.proposal import Proposal, PublishRefused
 from policy.rule import Record, Rule
 from policy.simulate import PastDecision, Simulation, simulate
@@ -200,14 +200,7 @@ def placed(rules: Sequence[Rule], where: str) -> Iterator[PlacedRule]:
 
 def shipped_checks() -> Checks:
     """Give the checks that ship: the publisher's limits, and diff and proofs by the solver."""
-    return Checks(limits=shipped_limits, compare=_compared, prove=_broken)
-
-
-def shipped_limits(parameters: Mapping[str, str]) -> tuple[Rule, ...]:
-    """Give the publisher's limits; of what is filled in, what they leave open is used."""
-    limits = SHIPPED / "global"
-    asked = declared(limits)
-    return load(limits, parameters={n: value for n, value in parameters.items() if n in asked})
+    return Checks(limits=limits, compare=_compared, prove=_broken)
 
 
 def _compared(old: Sequence[Rule], new: Sequence[Rule]) -> DiffReport:

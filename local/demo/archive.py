@@ -20,7 +20,7 @@ from agent.records import AuditRecord
 from agent.settings import Settings
 from agent.values import RequestId, TenantId
 from agent.wiring import Deployment
-from local.onboarding import PACKS, republish
+from local.onboarding import DECIDERS, PACKS, republish
 from local.up import trusting
 from policy.pack import load
 
@@ -64,10 +64,12 @@ class Archive:
 
     def publish(self, without: frozenset[str] = frozenset()) -> None:
         """Sign and publish the default policy of the first tenant, less some rules."""
-        rules = [r for r in load(PACKS / "global", PACKS / "tenant-default") if r.id not in without]
 
         async def ask(deployment: Deployment) -> None:
-            await republish(deployment, self.first, rules)
+            deciders = DECIDERS[str(self._facts["tenants"][0]["domain"])]
+            rules = load(PACKS / "global", PACKS / "tenant-default", parameters=deciders)
+            kept = [rule for rule in rules if rule.id not in without]
+            await republish(deployment, self.first, kept)
 
         self._opened(ask)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from local.onboarding import PACKS
+from local.onboarding import DECIDERS, PACKS
 from local.stage import Stage
 from local.up import ROOT, World
 
@@ -91,13 +91,15 @@ def test_a_rule_counts_when_a_second_person_approved_it_and_until_two_took_it_ba
     rules = terminal.folder / "rules"
     rules.mkdir()
     (rules / "freeze.yaml").write_text(FREEZE)
-    pack = str(PACKS / "tenant-default")
+    given = terminal.folder / "parameters.json"
+    given.write_text(json.dumps(DECIDERS["alderfinch.example"]))
+    pack, filled = str(PACKS / "tenant-default"), ("--parameters", str(given))
     before = terminal.policy("show", "--json").facts()
     earlier = stage.person("ian.moss" + AF).ask("I need access to the Finance SharePoint")
     stage.person("ian.moss" + AF).follow(earlier, until=("waiting_for_approval",))
     stage.advance(301)  # what was decided just now is not replayed yet
 
-    seen = terminal.policy("publish", pack, str(rules), "--json", who="nadia.petrov").facts()
+    seen = terminal.policy("publish", pack, str(rules), *filled, "--json", who="nadia.petrov").facts()
     diff = seen["proposal"]["diff"]
     assert any("newly denied: group.member.add" in one for one in seen["diff"]["sentences"])
     replayed = seen["simulation"]
@@ -126,7 +128,7 @@ def test_a_rule_counts_when_a_second_person_approved_it_and_until_two_took_it_ba
         assert "frozen until the audit" in answer["answer"]
     finally:
         to = ["--to", str(before["head"]["seq"])]
-        back = terminal.policy("rollback", *to, "--json", who="helen.cho").facts()
+        back = terminal.policy("rollback", *to, *filled, "--json", who="helen.cho").facts()
         terminal.policy("publish", "--approve", back["proposal"]["diff"], who="nadia.petrov")
         stage.advance(31)
     after = terminal.policy("show", "--json").facts()
