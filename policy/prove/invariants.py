@@ -167,13 +167,13 @@ INVARIANTS: tuple[Invariant, ...] = (
     ),
     Invariant(
         name="unread-target-never",
-        sentence="Nothing changes while nobody knows what it is or what is done to it.",
-        missing=("action.id", "action.risk", "target.tags", "target.role_assignable"),
+        sentence="Nothing changes while nobody knows how dangerous that is, or what it is.",
+        missing=("action.risk", "target.tags", "target.role_assignable"),
     ),
     Invariant(
         name="unread-request-never",
         sentence="Nothing but an undo is done before the facts about who asks and what for are in.",
-        missing=("action.effects", "requester.kind", "requester.flags", "target.type"),
+        missing=("action.id", "action.effects", "requester.kind", "requester.flags", "target.type"),
         unless=(_UNDO,),
     ),
     Invariant(

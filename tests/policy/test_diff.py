@@ -141,6 +141,12 @@ def test_a_looser_bound_shows_a_request_between_the_two() -> None:
         assert finding.new.silent == ("runtime",)
 
 
+def test_a_sample_keeps_the_facts_that_changed_rules_look_at_and_leaves_out_the_rest() -> None:
+    for finding in compared(OLD, without("no-privileged")).findings:
+        assert finding.query["target"]["privileged"] is True
+        assert "department" not in finding.query.get("requester", {})
+
+
 def test_an_action_that_no_rule_names_stands_for_all_others() -> None:
     closed = {"schema": 1, "id": "no-wipes", "layer": "global", "effect": "deny", "reason": "no"}
     wipes = Rule.of({**closed, "when": {"action": {"ids": ["device.wipe"]}}})
