@@ -154,11 +154,11 @@ class _Comparison:
 
     def _elsewhere(self, action: str | None) -> Formula:
         """Say that it is another kind of change than this, or than any that no rule names."""
-        code, unread = self._symbols.values["action.id"], self._symbols.missing("action.id")
-        if action is not None:
-            return z3.Or(unread, code != self._symbols.code("action.id", action))
+        code = self._symbols.values["action.id"]
+        if action is not None:  # what a missing fact would be binds nothing, so it is no other
+            return code != self._symbols.code("action.id", action)
         named = (code == self._symbols.code("action.id", word) for word in sorted(self._actions))
-        return z3.And(z3.Not(unread), self._symbols.any_of(named))
+        return z3.And(z3.Not(self._symbols.missing("action.id")), self._symbols.any_of(named))
 
     def _shortest(self, difference: _Difference, raw: Raw) -> Raw:
         for name in sorted(set(self._symbols.facts) - self._kept):

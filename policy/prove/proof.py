@@ -14,9 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from policy.decide import Decision, RuleSet, decide
-from policy.obligations import Approval
 from policy.prove import NotConfirmed
-from policy.prove.demands import Demand
 from policy.prove.encode import Encoding, conditions_of, enforced
 from policy.prove.invariants import INVARIANTS, Invariant
 from policy.prove.search import Search
@@ -107,19 +105,16 @@ class _Prover:
         encoding, symbols = self._encoding, self._symbols
         about = [encoding.matches(one.all_conditions(), sure=False) for one in invariant.when]
         unread = [symbols.missing(name) for name in invariant.missing]
-        if invariant.unless is None:
-            return symbols.any_of(about + unread)
-        exempt = encoding.matches(invariant.unless.all_conditions(), sure=True)
-        return z3.And(symbols.any_of(about + unread), z3.Not(exempt))
+        exempt = (encoding.matches(one.all_conditions(), sure=True) for one in invariant.unless)
+        return z3.And(symbols.any_of(about + unread), z3.Not(symbols.any_of(exempt)))
 
     def _redeemed(self, invariant: Invariant) -> Formula:
         """Say that what is permitted comes with what the invariant asks for."""
-        if invariant.permitted == "never":
-            return self._symbols.any_of([])
-        owed = (owed for rule in enforced(self._rules) for owed in rule.obligations)
-        people = sorted({one.by for one in owed if isinstance(one, Approval)})
-        before = (Demand("approval", person, "before") for person in people)
-        return self._symbols.any_of(self._encoding.demanded(self._rules, one) for one in before)
+        return self._symbols.any_of(
+            self._encoding.applies(rule)
+            for rule in enforced(self._rules)
+            if any(map(invariant.paid_by, rule.obligations))
+        )
 
     def _confirmed(self, invariant: Invariant, raw: Raw) -> CounterExample:
         if not self._breaks(invariant, raw):
@@ -135,6 +130,4 @@ class _Prover:
         decision = decide(self._ready, query)
         if decision.effect == "deny" or not invariant.concerns(query):
             return False
-        return invariant.permitted == "never" or not any(
-            isinstance(owed, Approval) and owed.when == "before" for owed in decision.obligations
-        )
+        return not any(map(invariant.paid_by, decision.obligations))

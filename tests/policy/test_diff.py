@@ -14,16 +14,32 @@ from policy.axioms import AXIOMS
 from policy.cli import main
 from policy.decide import Decision, RuleSet, decide
 from policy.diff import Diff, Finding, Outcome, compare
-from policy.obligations import merge
-from policy.pack import SHIPPED, load
+from policy.obligations import (
+    Approval,
+    Justify,
+    Notify,
+    Obligation,
+    StepUp,
+    Ticket,
+    TimeBound,
+    merge,
+)
+from policy.pack import SHIPPED
 from policy.prove import NotConfirmed, changes
+from policy.prove.demands import demands
 from policy.query import Known, Query
 from policy.rule import Rule
 from policy.snapshot import write_body
+from tests.policy.company import ADD, COMPANY, OPEN, REMOVE
 
-OLD = (*load(SHIPPED / "global"), *load(SHIPPED / "tenant-default"))
-OTHERS = "department-others-need-the-owner"
+OLD = COMPANY
+OTHERS = "others-ask-the-owner"
 Edit = Callable[[dict[str, Any]], None]
+
+
+def approval(**changed: Any) -> Obligation:
+    said = {"kind": "approval", "by": "resource_owner", "expires_after": "PT1H", **changed}
+    return Approval.model_validate(said)
 
 
 def edited(name: str, edit: Edit) -> list[Rule]:
@@ -80,7 +96,6 @@ def assert_shows(finding: Finding, before: Decision, after: Decision) -> None:
             assert merge((*after.obligations, *before.obligations)) != before.obligations
 
 
-ADD, REMOVE = "group.member.add", "group.member.remove"
 EASIER, HARDER = "less_demanding", "more_demanding"
 
 
@@ -88,10 +103,10 @@ EASIER, HARDER = "less_demanding", "more_demanding"
     ("new", "expected"),
     [
         (
-            without("global-no-privileged-targets"),
+            without("no-privileged"),
             {("newly_permitted", ADD, None), ("newly_permitted", REMOVE, None)},
         ),
-        (without("department-members-leave-groups"), {("newly_denied", REMOVE, None)}),
+        (without("leaving"), {("newly_denied", REMOVE, None)}),
         (without(OTHERS), {(EASIER, ADD, "approval owed")}),
         (owes(expires_after="P2D"), {(EASIER, ADD, "approval expires_after")}),
         (owes(expires_after="PT1H"), {(HARDER, ADD, "approval expires_after")}),
@@ -118,9 +133,7 @@ def test_every_kind_of_change_is_found_and_nothing_else(
 
 
 def test_a_looser_bound_shows_a_request_between_the_two() -> None:
-    new = edited(
-        "runtime-ordinary-circumstances", lambda r: r["when"]["runtime"].update(bulk_max=5)
-    )
+    new = edited("small", lambda r: r["when"]["runtime"].update(bulk_max=5))
     diff = compared(OLD, new)
     assert found(diff) == {("newly_denied", ADD, None), ("newly_denied", REMOVE, None)}
     for finding in diff.findings:
@@ -128,32 +141,24 @@ def test_a_looser_bound_shows_a_request_between_the_two() -> None:
         assert finding.new.silent == ("runtime",)
 
 
+def test_a_sample_keeps_the_facts_that_changed_rules_look_at_and_leaves_out_the_rest() -> None:
+    for finding in compared(OLD, without("no-privileged")).findings:
+        assert finding.query["target"]["privileged"] is True
+        assert "department" not in finding.query.get("requester", {})
+
+
 def test_an_action_that_no_rule_names_stands_for_all_others() -> None:
-    layers = ("global", "tenant", "target", "department", "action", "runtime")
-    opened = [
-        Rule.of(
-            {
-                "schema": 1,
-                "id": f"open-{one}",
-                "layer": one,
-                "effect": "permit",
-                "baseline": True,
-                "reason": "because",
-            }
-        )
-        for one in layers
-    ]
     closed = {"schema": 1, "id": "no-wipes", "layer": "global", "effect": "deny", "reason": "no"}
     wipes = Rule.of({**closed, "when": {"action": {"ids": ["device.wipe"]}}})
     known = Rule.of({**closed, "id": "known", "when": {"action": {"risk_min": 1}}})
-    diff = compared(opened, [*opened, wipes])
+    diff = compared(OPEN, [*OPEN, wipes])
     # Whoever does not know what is done may be wiping: doubt counts, and is grouped with the rest.
     assert found(diff) == {
         ("newly_denied", "device.wipe", None),
         ("newly_denied", None, None),
     }
     assert "action" not in diff.findings[1].query
-    diff = compared([*opened, wipes], [wipes, known])
+    diff = compared([*OPEN, wipes], [wipes, known])
     assert found(diff) == {("newly_denied", None, None)}
 
 
@@ -162,7 +167,7 @@ def test_an_action_that_no_rule_names_stands_for_all_others() -> None:
     [
         edited(OTHERS, lambda rule: rule.update(reason="Said in other words.")),
         edited(OTHERS, lambda rule: rule.update(id="under-another-name")),
-        edited("tenant-undo", lambda rule: rule["when"]["action"].update(ids=[REMOVE, ADD])),
+        edited("undo-tenant", lambda rule: rule["when"]["action"].update(ids=[REMOVE, ADD])),
         more("permit", {"requester": {"kinds": ["member"]}}, layer="global", mode="report_only"),
         more("permit", {"action": {"risk_max": 2}}),
         more("deny", {"action": {"risk_min": 4}}),
@@ -211,7 +216,32 @@ def test_a_sample_the_decision_point_does_not_confirm_is_a_fault(
     denying = decide(RuleSet.of([]), Query.of({}))
     monkeypatch.setattr(changes, "decide", lambda rules, query: denying)
     with pytest.raises(NotConfirmed, match="the decision point differs"):
-        compare(OLD, without("global-no-privileged-targets"))
+        compare(OLD, without("no-privileged"))
+
+
+@pytest.mark.parametrize(
+    ("owed", "asked", "met"),
+    [
+        (approval(quorum=2), approval(quorum=2), True),
+        (approval(quorum=2), approval(quorum=1), True),
+        (approval(quorum=1), approval(quorum=2), False),
+        (approval(expires_after="PT1H"), approval(expires_after="PT60M"), True),
+        (approval(expires_after="PT2H"), approval(expires_after="PT1H"), False),
+        (approval(when="provisional"), approval(), False),
+        (approval(), approval(when="provisional"), True),
+        (approval(by="manager"), approval(), False),
+        (TimeBound(kind="time_bound", max="P1D"), TimeBound(kind="time_bound", max="P7D"), True),
+        (StepUp(kind="step_up", max_age="PT9M"), StepUp(kind="step_up", max_age="PT5M"), False),
+        (Notify(kind="notify", who="manager"), Notify(kind="notify", who="requester"), False),
+        (Justify(kind="justify"), Ticket(kind="ticket"), False),
+        (Justify(kind="justify"), Justify(kind="justify"), True),
+    ],
+)
+def test_an_obligation_meets_what_is_no_stricter_than_it_is(
+    owed: Obligation, asked: Obligation, met: bool
+) -> None:
+    assert all(demand.met_by(owed) for demand in demands(asked)) is met
+    assert met is (merge((owed, asked)) == merge((owed,)))
 
 
 SMALL: list[dict[str, Any]] = [
@@ -339,7 +369,7 @@ def test_the_command_shows_both_answers_and_the_hash(
 def test_the_command_speaks_json_and_reads_rules_of_both_sides(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    both = str(SHIPPED / "global")
+    both = written(tmp_path / "both", [one for one in OLD if one.layer == "global"])
     tenant = [one for one in OLD if one.layer != "global"]
     old = written(tmp_path / "old", tenant)
     new = written(tmp_path / "new", [one for one in tenant if one.id != OTHERS])
@@ -352,7 +382,7 @@ def test_rules_that_make_no_snapshot_are_a_problem_and_not_a_diff(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     inexact = {"name": "half", "query": {"runtime": {"bulk_count": 1.5}}, "applies": True}
-    new = edited(OTHERS, lambda rule: rule["tests"].append(inexact))
+    new = edited(OTHERS, lambda rule: rule.update(tests=[inexact]))
     folders = written(tmp_path / "old", OLD), written(tmp_path / "new", new)
     code, out, err = run(capsys, "diff", *folders)
     assert (code, out) == (1, "")

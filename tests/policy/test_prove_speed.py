@@ -6,11 +6,11 @@ from typing import Any
 
 from policy.decide import RuleSet, decide
 from policy.diff import compare
-from policy.pack import SHIPPED, load
 from policy.prove.invariants import INVARIANTS
 from policy.prove.proof import prove
 from policy.query import Query
 from policy.rule import Layer, Rule
+from tests.policy.company import COMPANY
 
 MOST_SECONDS = 15.0
 ACTIONS = [f"area{n % 12}.thing{n}.do" for n in range(60)]
@@ -24,7 +24,7 @@ DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 APPROVAL = {"kind": "approval", "by": "manager", "expires_after": "PT8H"}
 
 
-class Company:
+class LargeCompany:
     """Rules as a large company might write them: what they say is drawn, and drawn alike again."""
 
     def __init__(self, seed: int) -> None:
@@ -64,6 +64,7 @@ class Company:
             (0.25, "requester", "groups_any", self.some(GROUPS, 4)),
             (0.15, "requester", "groups_none", self.some(GROUPS, 2)),
             (0.2, "requester", "roles_any", self.some(ROLES, 3)),
+            (0.5, "action", "undo", self.chance(0.2)),
             (0.2, "requester", "flags_none", ["at_risk"]),
             (0.3, "target", "types", self.some(TYPES, 2)),
             (0.3, "target", "tags_any", self.some(TAGS, 3)),
@@ -92,8 +93,7 @@ class Company:
         return self.random.random() < odds
 
 
-SHIPPED_RULES = [*load(SHIPPED / "global"), *load(SHIPPED / "tenant-default")]
-THOUSAND = [*SHIPPED_RULES, *Company(7).rules(1_000)]
+THOUSAND = [*COMPANY, *LargeCompany(7).rules(1_000)]
 
 
 def test_a_thousand_rules_are_held_to_every_invariant_in_time() -> None:
