@@ -99,7 +99,9 @@ def test_a_rule_counts_when_a_second_person_approved_it_and_until_two_took_it_ba
     stage.person("ian.moss" + AF).follow(earlier, until=("waiting_for_approval",))
     stage.advance(301)  # what was decided just now is not replayed yet
 
-    seen = terminal.policy("publish", pack, str(rules), *filled, "--json", who="nadia.petrov").facts()
+    seen = terminal.policy(
+        "publish", pack, str(rules), *filled, "--json", who="nadia.petrov"
+    ).facts()
     diff = seen["proposal"]["diff"]
     assert any("newly denied: group.member.add" in one for one in seen["diff"]["sentences"])
     replayed = seen["simulation"]
