@@ -3,7 +3,6 @@
 The reader is the one the app runs; where a body is loaded once, a reader that starts afterwards.
 """
 
-import asyncio
 import base64
 import hashlib
 import json
@@ -15,8 +14,7 @@ from typing import Any
 import pytest
 
 from agent.adapters.policies_table import MAX_AGE
-from agent.adapters.tables import Rows
-from agent.errors import StoreUnusable, Transient
+from agent.errors import StoreUnusable
 from policy import entity
 from policy.entity import body_entities, head_entity, head_of
 from policy.snapshot import MAX_INFLATED_BYTES, Body, Head, canonical
@@ -266,45 +264,3 @@ async def test_what_the_key_signed_for_another_purpose_is_no_head(store: Store) 
         with pytest.raises(StoreUnusable) as fault:
             await store.reader().newest()
         assert fault.value.code == "bad_signature"
-
-
-async def test_of_two_publishers_at_once_one_wins(store: Store) -> None:
-    said = await asyncio.gather(
-        *(store.publish(rule("a"), rule(f"b{n}")) for n in range(4)), return_exceptions=True
-    )
-    won = [one for one in said if isinstance(one, Head)]
-    assert len(won) == 1
-    assert all(isinstance(one, Head | Transient) for one in said)
-    snapshot = await store.reader().newest()
-    assert snapshot.id == won[0].snapshot_id
-    again = await store.publish(rule("c"))
-    assert again.seq > won[0].seq, "what the losers left behind is stepped over"
-    assert names(await store.reader().newest()) == ["c"]
-
-
-class Killed(Exception):  # noqa: N818 - what happened, not what went wrong
-    """The publisher's process ended here."""
-
-
-class LastMoment(Rows):
-    """A table at which the publisher dies right before the head is swapped."""
-
-    async def merge(self, row: dict[str, Any], etag: str) -> str | None:
-        raise Killed
-
-
-async def test_a_publisher_killed_before_the_head_changed_nothing(store: Store) -> None:
-    heads = store.heads
-    store.heads = LastMoment(heads._client)
-    publisher = store.publisher_with(store.key)
-    with pytest.raises(Killed):
-        await publisher.publish(
-            [rule("z")], await store.history.standing(), published_by="ann", approved_by="bo"
-        )
-    store.heads = heads
-    snapshot = await store.reader().newest()
-    assert (snapshot.seq, names(snapshot)) == (2, ["a", "b"])
-    assert await store.history.largest() == 3, "its body was there already"
-    after = await store.publish(rule("y"))
-    assert after.seq == 4
-    assert names(await store.reader().newest()) == ["y"]
