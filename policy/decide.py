@@ -182,7 +182,7 @@ def answer(rules: RuleSet, query: Query, applying: Applying) -> Decision:
     layers = _layers(applying.enforced)
     permitted = all(layer["result"] == "permit" for layer in layers)
     restraints = [one for one in applying.enforced if one.rule.effect is not Effect.PERMIT]
-    reason, remedy = _why(permitted, layers, restraints, applying, query)
+    reason, remedy = _why(permitted, restraints, applying, query)
     said = {
         "effect": "permit" if permitted else "deny",
         "layers": layers,
@@ -229,11 +229,7 @@ def check(condition: Condition, query: Query) -> Match:
 
 
 def _why(
-    permitted: bool,
-    layers: Iterable[Mapping[str, Any]],
-    restraints: Iterable[ReadyRule],
-    applying: Applying,
-    query: Query,
+    permitted: bool, restraints: Iterable[ReadyRule], applying: Applying, query: Query
 ) -> tuple[str, str | None]:
     """Choose the reason and the remedy that a person is told first: what is certain, if any is."""
     effect = Effect.REQUIRE if permitted else Effect.DENY
@@ -248,7 +244,8 @@ def _why(
         # The department layer says who may ask for what, so its permit is the plainest why.
         said = (one.rule for one in applying.enforced if one.rule.layer is Layer.DEPARTMENT)
         return next(rule.reason for rule in said), None
-    silent = [layer["layer"] for layer in layers if layer["result"] == "silent"]
+    spoke = {one.rule.layer for one in applying.enforced if one.rule.effect is Effect.PERMIT}
+    silent = [layer for layer in _LAYERS if layer not in spoke]
     return f"No rule permits this in: {', '.join(silent)}.", _NOBODY_PERMITS
 
 

@@ -21,6 +21,7 @@ SELECTORS = [
     for on in field.metadata
     if isinstance(on, On)
 ]
+Among = list[tuple[str, str, On]]
 # Two texts that fold to one, one that only folds as a text and not as an id, and some that do not.
 WRITTEN, SEEN = ("a", "B", "\uff23", "stra\u00dfe"), ("A", "b", "c", "STRASSE", "elsewhere")
 SUBJECTS = ("self", "Other")
@@ -45,26 +46,35 @@ WRONG: tuple[object, ...] = (
 )
 
 
-def rules(rng: Random, most: int = 12, name: str = "r") -> list[Record]:
-    """Some rules, after a baseline permit in most of the layers."""
+def rules(rng: Random, most: int = 12, among: Among = SELECTORS) -> list[Record]:
+    """Some rules, after a baseline permit in most of the layers.
+
+    In half of the worlds all permits are of a layer that is not open: there they decide, and there
+    one of them comes nearest.
+    """
     closed = rng.sample(list(Layer), rng.choice([0, 0, 1, 2]))
     opened = [
         {**_start(f"open-{layer}", layer.value, "permit"), "baseline": True}
         for layer in Layer
         if layer not in closed
     ]
-    return opened + [rule(rng, f"{name}{number}") for number in range(rng.randint(0, most))]
+    made = [rule(rng, f"r{number}", among=among) for number in range(rng.randint(0, most))]
+    if closed and rng.random() < 0.5:
+        permits = [one for one in made if one["effect"] == "permit"]
+        for one in permits:
+            one["layer"] = closed[0].value
+    return opened + made
 
 
-def rule(rng: Random, name: str, effect: str | None = None) -> Record:
+def rule(rng: Random, name: str, effect: str | None = None, among: Among = SELECTORS) -> Record:
     """One legal rule."""
     effect = effect or rng.choice(["permit", "permit", "deny", "require"])
     made = _start(name, rng.choice(list(Layer)).value, effect)
-    made["when"] = selectors(rng, rng.randint(0 if effect == "permit" else 1, 4))
+    made["when"] = selectors(rng, rng.randint(0 if rng.random() < 0.2 else 1, 4), among)
     if effect == "permit":
         made["baseline"] = True
     elif rng.random() < 0.4:
-        made["unless"] = selectors(rng, rng.randint(1, 2))
+        made["unless"] = selectors(rng, rng.randint(1, 2), among)
     if effect == "require":
         made["obligations"] = [_obligation(rng) for _ in range(rng.randint(1, 2))]
     if rng.random() < 0.2:
@@ -80,10 +90,10 @@ def _start(name: str, layer: str, effect: str) -> Record:
     return {"schema": 1, "id": name, "layer": layer, "effect": effect, "reason": f"Says {name}."}
 
 
-def selectors(rng: Random, many: int) -> Record:
+def selectors(rng: Random, many: int, among: Among = SELECTORS) -> Record:
     """So many selectors, as a rule writes them."""
     written: Record = {}
-    for section, name, on in rng.sample(SELECTORS, many):
+    for section, name, on in rng.sample(among, min(many, len(among))):
         written.setdefault(section, {})[name] = _wanted(rng, on)
     action = written.get("action", {})
     if "risk_min" in action and "risk_max" in action:
