@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from policy.conditions import Condition
 from policy.prove.demands import Demand
+from policy.prove.invariants import Invariant
 from policy.prove.solver import z3
 from policy.prove.symbols import Formula, Symbols
 from policy.rule import Effect, Layer, Mode, Rule
@@ -70,6 +71,14 @@ class Encoding:
                 exempt = self.matches(unless, sure=True)
                 self._known[key] = z3.And(self._known[key], z3.Not(exempt))
         return self._known[key]
+
+    def concerned(self, invariant: Invariant) -> Formula:
+        """Say that an invariant is about the request."""
+        about = [self.matches(one.all_conditions(), sure=False) for one in invariant.when]
+        unread = [self.symbols.missing(name) for name in invariant.missing]
+        exempt = (self.matches(one.all_conditions(), sure=True) for one in invariant.unless)
+        any_of = self.symbols.any_of
+        return z3.And(any_of(about + unread), z3.Not(any_of(exempt)))
 
     def matches(self, conditions: Iterable[Condition], *, sure: bool) -> Formula:
         """Say that all conditions hold: for certain, or as far as anybody knows."""

@@ -87,7 +87,7 @@ class _Prover:
         )
 
     def _verdict(self, invariant: Invariant) -> Verdict:
-        concerned = z3.And(self._permitted, self._concerns(invariant))
+        concerned = z3.And(self._permitted, self._encoding.concerned(invariant))
         raw = self._search.find(z3.And(concerned, z3.Not(self._redeemed(invariant))))
         holds = raw is None
         rests_on = tuple(axiom.name for axiom in self._search.rests_on) if holds else ()
@@ -100,13 +100,6 @@ class _Prover:
             rests_on=rests_on,
             counter_example=None if raw is None else self._confirmed(invariant, raw),
         )
-
-    def _concerns(self, invariant: Invariant) -> Formula:
-        encoding, symbols = self._encoding, self._symbols
-        about = [encoding.matches(one.all_conditions(), sure=False) for one in invariant.when]
-        unread = [symbols.missing(name) for name in invariant.missing]
-        exempt = (encoding.matches(one.all_conditions(), sure=True) for one in invariant.unless)
-        return z3.And(symbols.any_of(about + unread), z3.Not(symbols.any_of(exempt)))
 
     def _redeemed(self, invariant: Invariant) -> Formula:
         """Say that what is permitted comes with what the invariant asks for."""

@@ -54,8 +54,8 @@ class Symbols:
 
     def __init__(self, conditions: Iterable[Condition], facts: Iterable[str] = ()) -> None:
         self.context = z3.Context()
-        self._asked = tuple(sorted(set(conditions), key=_place))
-        asked = {one.fact for one in self._asked}.union(facts)
+        self.conditions = tuple(sorted(set(conditions), key=_place))
+        asked = {one.fact for one in self.conditions}.union(facts)
         derived = DEPARTMENTS if SAME_DEPARTMENT in asked else ()
         self.facts = tuple(sorted((asked - {SAME_DEPARTMENT}).union(derived)))
         self._meanings: dict[Condition, Formula] = {}
@@ -121,7 +121,7 @@ class Symbols:
     @cached_property
     def times(self) -> tuple[TimeCondition, ...]:
         """Give every condition that looks at the clock."""
-        return tuple(one for one in self._asked if isinstance(one, Window | Validity))
+        return tuple(one for one in self.conditions if isinstance(one, Window | Validity))
 
     @cached_property
     def zones(self) -> Mapping[str, ZoneInfo]:
@@ -149,7 +149,7 @@ class Symbols:
             case Kind.TEXTS | Kind.IDS:
                 return {
                     word: z3.Bool(f"{fact} {self.code(fact, word)}", self.context)
-                    for one in self._asked
+                    for one in self.conditions
                     if isinstance(one, AnyOf | NoneOf) and one.fact == fact
                     for word in sorted(one.words)
                 }
@@ -159,7 +159,7 @@ class Symbols:
     @cached_property
     def _words(self) -> Mapping[str, Mapping[str, int]]:
         found: dict[str, set[str]] = {_WORDS_OF.get(name, name): set() for name in self.facts}
-        for one in self._asked:
+        for one in self.conditions:
             if one.fact != SAME_DEPARTMENT:
                 found[_WORDS_OF.get(one.fact, one.fact)] |= words_of(one)
         return {name: {w: n for n, w in enumerate(sorted(words))} for name, words in found.items()}

@@ -6,7 +6,7 @@ Selectors are drawn from the rule format itself, so one that is added there is t
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,8 +21,9 @@ from policy.decide import Decision, RuleSet, decide
 from policy.facts import FACTS, SAME_DEPARTMENT, Kind
 from policy.prove.demands import Demand, demands
 from policy.prove.encode import Encoding, conditions_of, enforced
+from policy.prove.invariants import INVARIANTS, Invariant
 from policy.prove.search import Search
-from policy.prove.symbols import Symbols, micros
+from policy.prove.symbols import Symbols, micros, words_of
 from policy.prove.timeline import DAY_MINUTES
 from policy.query import Known, Query
 from policy.rule import Effect, Layer, On, Rule, Selectors
@@ -138,12 +139,14 @@ MISTYPED = st.sampled_from([None, 1.5, "", ["a", None], -1])
 
 
 @st.composite
-def queries(draw: st.DrawFn, facts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+def queries(
+    draw: st.DrawFn, facts: tuple[str, ...], values: Mapping[Kind, st.SearchStrategy[Any]] = VALUES
+) -> dict[str, dict[str, Any]]:
     raw: dict[str, dict[str, Any]] = {}
     for name in facts:
         doubt = draw(st.integers(0, 5)) == 0
         section, _, leaf = name.partition(".")
-        raw.setdefault(section, {})[leaf] = draw(MISTYPED if doubt else VALUES[FACTS[name].kind])
+        raw.setdefault(section, {})[leaf] = draw(MISTYPED if doubt else values[FACTS[name].kind])
     return raw
 
 
@@ -228,7 +231,7 @@ def facts_of(rules: list[Rule]) -> tuple[str, ...]:
 CASES = {"permit": 0, "deny": 0}
 
 
-@settings(max_examples=500)
+@settings(max_examples=420)
 @given(st.data(), rule_sets())
 def test_the_formulas_say_of_a_query_what_the_decision_point_says(
     data: st.DataObject, rules: list[Rule]
@@ -285,6 +288,85 @@ def sample(section: str, name: str) -> str:
             continue
         return text
     raise AssertionError(f"no sample value fits {section}.{name}")
+
+
+ASKED = Symbols(
+    set[Any]().union(*(one.conditions() for one in INVARIANTS)),
+    {name for one in INVARIANTS for name in one.missing},
+)
+INVARIANT_WORDS = sorted({w for c in ASKED.conditions for w in words_of(c)} | {"else"})
+INVARIANT_VALUES: dict[Kind, st.SearchStrategy[Any]] = {
+    **VALUES,
+    Kind.TEXT: st.sampled_from(INVARIANT_WORDS),
+    Kind.TEXTS: st.lists(st.sampled_from(INVARIANT_WORDS), max_size=2),
+}
+
+
+def refusing(when: Selectors, unless: Selectors | None) -> Rule:
+    """The deny that an invariant reads like."""
+    parts = {"when": when, **({"unless": unless} if unless else {})}
+    said = {
+        name: one.model_dump(by_alias=True, exclude_defaults=True) for name, one in parts.items()
+    }
+    record = {"schema": 1, "id": "r", "layer": "global", "effect": "deny", "reason": "because"}
+    return Rule.of({**record, **said})
+
+
+@pytest.mark.parametrize("invariant", INVARIANTS, ids=lambda one: one.name)
+@settings(max_examples=60)
+@given(data=st.data())
+def test_an_invariant_is_about_what_a_deny_of_the_same_words_would_deny(
+    data: st.DataObject, invariant: Invariant
+) -> None:
+    facts = {c.fact for c in invariant.conditions()}.union(invariant.missing)
+    query = Query.of(data.draw(queries(tuple(sorted(facts)), INVARIANT_VALUES)))
+    solver = z3.Solver(ctx=ASKED.context)
+    solver.add(*put_in(ASKED, query))
+    assert solver.check() == z3.sat
+    about = Encoding(ASKED).concerned(invariant)
+    said = z3.is_true(solver.model().eval(about, model_completion=True))
+    denied = any(
+        all(
+            decide(RuleSet.of([refusing(when, unless)]), query).layers[0].denied_by
+            for unless in invariant.unless or (None,)
+        )
+        for when in invariant.when
+    )
+    if invariant.missing:
+        undo = query.facts["action.undo"]
+        exempt = bool(invariant.unless) and isinstance(undo, Known) and undo.value is True
+        unread = any(not isinstance(query.facts[name], Known) for name in invariant.missing)
+        denied = denied or (unread and not exempt)
+    assert said == invariant.concerns(query) == denied
+
+
+def found(**when: Any) -> Query:
+    """A request that rules permit which all ask for this."""
+    record = {"schema": 1, "effect": "permit", "reason": "because", "when": when}
+    rules = [Rule.of({**record, "id": f"r-{one}", "layer": one}) for one in Layer]
+    symbols = Symbols(conditions_of(rules))
+    raw = Search(symbols).find(Encoding(symbols).permitted(rules))
+    assert raw is not None
+    assert decide(RuleSet.of(rules), Query.of(raw)).effect == "permit"
+    return Query.of(raw)
+
+
+def test_what_a_request_adds_keeps_to_the_axioms() -> None:
+    plan = {"before_any": ["a"], "actions_any": ["b"], "subjects_max": 3}
+    query = found(plan=plan, runtime={"subjects_last_hour_max": 2}, action={"risk_max": 1})
+    assert all(axiom.holds(query) for axiom in AXIOMS)
+    query = found(plan={"actions_any": ["b"], "actions_none": ["a"]}, action={"ids": ["c"]})
+    assert all(axiom.holds(query) for axiom in AXIOMS)
+
+
+def test_a_text_that_no_rule_uses_is_really_none_of_them() -> None:
+    record = {"schema": 1, "id": "r", "layer": "global", "effect": "deny", "reason": "because"}
+    words = ["another-1", "another-one-1", "another"]
+    rule = Rule.of({**record, "when": {"requester": {"departments": words}}})
+    symbols = Symbols(conditions_of([rule]))
+    raw = Search(symbols).find(z3.Not(Encoding(symbols).applies(rule)))
+    assert raw is not None
+    assert raw["requester"]["department"] not in words
 
 
 LOOKS: dict[str, dict[str, Any]] = {
