@@ -10,6 +10,7 @@ Rules    - approvals by the same `by`: largest quorum, shortest expiry, `before`
 import re
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -20,6 +21,7 @@ _ISO_DURATION = re.compile(
 GUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
+@lru_cache(maxsize=4096)
 def duration(text: str) -> timedelta:
     """Give the length of an ISO 8601 duration of days, hours, minutes and seconds.
 
@@ -112,7 +114,7 @@ def merge(obligations: Iterable[Obligation]) -> tuple[Obligation, ...]:
     merged: dict[tuple[str, str], Obligation] = {}
     for owed in obligations:
         key = _key(owed)
-        merged[key] = _both(merged[key], owed) if key in merged else owed
+        merged[key] = _both(merged.get(key, owed), owed)
     return tuple(merged[key] for key in sorted(merged))
 
 
@@ -127,6 +129,8 @@ def _key(owed: Obligation) -> tuple[str, str]:
 def _both(one: Obligation, other: Obligation) -> Obligation:
     """Give the one obligation whose discharge discharges both; their keys are equal."""
     match one, other:
+        case _ if one == other:
+            return one
         case Approval(), Approval():
             return Approval(
                 kind=one.kind,
