@@ -126,7 +126,8 @@ class RuleSet:
         """Make the rules ready; raises ValueError if two have one id."""
         order = {layer: place for place, layer in enumerate(_LAYERS)}
         every_rule = sorted(rules, key=lambda rule: (order[rule.layer], rule.id))
-        if twice := _repeated([rule.id for rule in every_rule]):
+        ids = pairwise(sorted(rule.id for rule in every_rule))
+        if twice := sorted({name for name, following in ids if name == following}):
             raise ValueError(f"expected every rule id once, saw `{'`, `'.join(twice)}` again")
         enforced, reported = (
             tuple(ReadyRule.of(rule) for rule in every_rule if rule.mode is mode)
@@ -261,10 +262,6 @@ def told(one: ReadyRule, query: Query) -> str:
 def _feared(one: ReadyRule, query: Query) -> str:
     doubts = {c.fact for c in one.conditions() if not isinstance(query.facts[c.fact], Known)}
     return f"Not known: {', '.join(sorted(doubts))}. So this may apply: {one.rule.reason}"
-
-
-def _repeated(ids: Sequence[str]) -> list[str]:
-    return sorted({name for name, following in pairwise(sorted(ids)) if name == following})
 
 
 def _facts_asked(rules: Iterable[ReadyRule]) -> tuple[str, ...]:
