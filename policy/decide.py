@@ -103,6 +103,7 @@ class ReadyRule:
     def applies(self, query: Query) -> bool:
         """Say whether the rule does what its effect says, whatever its mode."""
         # Doubt never helps a permit, and always triggers a deny or a requirement.
+        # INVARIANT: held by test_decide_laws.py, test_forgetting_a_fact_never_widens
         least = Match.YES if self.rule.effect is Effect.PERMIT else Match.UNKNOWN
         return self.match(query) >= least
 
@@ -172,6 +173,7 @@ def trace(rules: RuleSet, query: Query) -> tuple[Decision, Found]:
 
 def _applying(rules: RuleSet, found: Found) -> Applying:
     """Name what the index found; `policy.reference` finds the same by looking at every rule."""
+    # INVARIANT: held by test_engine_equality.py, test_the_engine_and_the_reference_agree
     in_doubt = found.perhaps & ~rules.permits
     applying, reported = found.surely | in_doubt, rules.only_reported
     sets = (applying & ~reported, in_doubt & ~reported, applying & reported)

@@ -46,7 +46,7 @@ WORLDS = [
 ]
 
 # The module, what is there, what is put there instead. Three faults are not here because they
-# change no answer: a reported rule among those in doubt (only enforced ones are looked up there), one
+# change no answer: a reported rule among those in doubt (only enforced ones are looked for), one
 # column for all selectors of one type and fact (a rule has at most one of them in a clause), and
 # counting the misses of rules that are not asked about (they are sorted out at the end).
 MUTANTS = {
