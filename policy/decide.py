@@ -103,6 +103,7 @@ class ReadyRule:
     def applies(self, query: Query) -> bool:
         """Say whether the rule does what its effect says, whatever its mode."""
         # Doubt never helps a permit, and always triggers a deny or a requirement.
+        # INVARIANT: held by test_decide_laws.py, test_forgetting_a_fact_never_widens
         least = Match.YES if self.rule.effect is Effect.PERMIT else Match.UNKNOWN
         return self.match(query) >= least
 
@@ -126,7 +127,8 @@ class RuleSet:
         """Make the rules ready; raises ValueError if two have one id."""
         order = {layer: place for place, layer in enumerate(_LAYERS)}
         every_rule = sorted(rules, key=lambda rule: (order[rule.layer], rule.id))
-        if twice := _repeated([rule.id for rule in every_rule]):
+        ids = pairwise(sorted(rule.id for rule in every_rule))
+        if twice := sorted({name for name, following in ids if name == following}):
             raise ValueError(f"expected every rule id once, saw `{'`, `'.join(twice)}` again")
         enforced, reported = (
             tuple(ReadyRule.of(rule) for rule in every_rule if rule.mode is mode)
@@ -171,6 +173,7 @@ def trace(rules: RuleSet, query: Query) -> tuple[Decision, Found]:
 
 def _applying(rules: RuleSet, found: Found) -> Applying:
     """Name what the index found; `policy.reference` finds the same by looking at every rule."""
+    # INVARIANT: held by test_engine_equality.py, test_the_engine_and_the_reference_agree
     in_doubt = found.perhaps & ~rules.permits
     applying, reported = found.surely | in_doubt, rules.only_reported
     sets = (applying & ~reported, in_doubt & ~reported, applying & reported)
@@ -261,10 +264,6 @@ def told(one: ReadyRule, query: Query) -> str:
 def _feared(one: ReadyRule, query: Query) -> str:
     doubts = {c.fact for c in one.conditions() if not isinstance(query.facts[c.fact], Known)}
     return f"Not known: {', '.join(sorted(doubts))}. So this may apply: {one.rule.reason}"
-
-
-def _repeated(ids: Sequence[str]) -> list[str]:
-    return sorted({name for name, following in pairwise(sorted(ids)) if name == following})
 
 
 def _facts_asked(rules: Iterable[ReadyRule]) -> tuple[str, ...]:

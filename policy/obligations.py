@@ -114,7 +114,8 @@ def merge(obligations: Iterable[Obligation]) -> tuple[Obligation, ...]:
     merged: dict[tuple[str, str], Obligation] = {}
     for owed in obligations:
         key = _key(owed)
-        merged[key] = _both(merged.get(key, owed), owed)
+        before = merged.get(key, owed)
+        merged[key] = owed if owed == before else _both(before, owed)
     return tuple(merged[key] for key in sorted(merged))
 
 
@@ -129,8 +130,6 @@ def _key(owed: Obligation) -> tuple[str, str]:
 def _both(one: Obligation, other: Obligation) -> Obligation:
     """Give the one obligation whose discharge discharges both; their keys are equal."""
     match one, other:
-        case _ if one == other:
-            return one
         case Approval(), Approval():
             return Approval(
                 kind=one.kind,

@@ -43,9 +43,7 @@ def assert_equal(rules_of: RuleSet, query: Query) -> None:
 
 @settings(max_examples=400)
 @given(SEEDS, DOUBTS)
-def test_the_engine_and_the_reference_give_the_same_bytes(
-    rng: Random, doubt: tuple[float, float]
-) -> None:
+def test_the_engine_and_the_reference_agree(rng: Random, doubt: tuple[float, float]) -> None:
     made = policy(rules(rng, most=15))
     for _ in range(10):
         assert_equal(made, Query.of(facts(rng, *doubt)))

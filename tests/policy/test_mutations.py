@@ -46,8 +46,8 @@ WORLDS = [
 ]
 
 # The module, what is there, what is put there instead. Three faults are not here because they
-# change no answer: a reported rule among those in doubt (only enforced ones are looked up
-# there), one column for all selectors of one type and fact (a rule has at most one of them in a clause), and
+# change no answer: a reported rule among those in doubt (only enforced ones are looked for), one
+# column for all selectors of one type and fact (a rule has at most one of them in a clause), and
 # counting the misses of rules that are not asked about (they are sorted out at the end).
 MUTANTS = {
     # Which rules apply: one rule after another.
@@ -95,7 +95,7 @@ MUTANTS = {
         "asks=_facts_asked(enforced)",
         "asks=_facts_asked(reported)",
     ),
-    "a repeated id is let through": ("decide", "if name == following}", "if False}"),
+    "a repeated id is let through": ("decide", "if name == following})", "if False})"),
     "rules are named in the order of storage": (
         "decide",
         "every_rule = sorted(rules, key=lambda rule: (order[rule.layer], rule.id))",
