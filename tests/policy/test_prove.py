@@ -166,6 +166,13 @@ def test_weakening_a_rule_breaks_its_promise(
     assert promise in broken(edited(name, before, after))
 
 
+def test_a_fresh_proof_is_no_approval_and_an_approval_is_as_good_as_a_proof() -> None:
+    (old,) = (one for one in COMPANY if one.id == "powers-wait")
+    fresh = {"obligations": [{"kind": "step_up", "max_age": "PT30M"}]}
+    proven = [*without("powers-wait"), Rule.of({**old.record(), **fresh})]
+    assert broken(proven) == {name for name in DROPPED["powers-wait"] if "approved" in name}
+
+
 MODES = ["report_only", "disabled"]
 
 

@@ -69,6 +69,8 @@ def test_what_never_comes_is_not_found(wanted: dict[TimeCondition, bool]) -> Non
     "wanted",
     [
         {SKIPPED: True, life("2026-10-24T22:00Z", "2026-10-25T02:00Z"): True},
+        # The year ends before the week does.
+        {window("UTC", "09:00", "10:00", "mon"): True, life("2026-12-31T00:00Z", None): True},
         # For three weeks a year the two are five hours apart, not six.
         {
             window("Europe/Berlin", "12:00", "12:30"): True,
