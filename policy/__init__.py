@@ -9,5 +9,7 @@ decide      six layers, one table: silence denies, a deny wins, doubt never help
 explain     why, for people: per layer, with the rule that came nearest
 snapshot    a rule set as signed, immutable bytes; what is not provably the newest is refused
 entity      rules, snapshots and heads as rows of a table (dicts in, dicts out)
-pack, lint  folders of YAML rules: read, checked, their own examples run
+actions     every kind of change a rule may name, and what it moves; roles: Microsoft's names
+pack        folders of YAML rules: read, with what each organisation fills in (parameters)
+lint        what keeps rules from being published: their words, contradictions, examples
 """
