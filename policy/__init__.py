@@ -12,5 +12,7 @@ prove       what rules can never do, shown over all requests
 diff        what a change of rules changes, and the hash that a second person approves
 snapshot    a rule set as signed, immutable bytes; what is not provably the newest is refused
 entity      rules, snapshots and heads as rows of a table (dicts in, dicts out)
-pack, lint  folders of YAML rules: read, checked, their own examples run
+actions     every kind of change a rule may name, and what it moves; roles: Microsoft's names
+pack        folders of YAML rules: read, with what each organisation fills in (parameters)
+lint        what keeps rules from being published: their words, contradictions, examples
 """
