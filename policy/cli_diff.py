@@ -25,7 +25,9 @@ _TITLES = {
 }
 
 
-def add_command(commands: Any, folder: Callable[[str], Path]) -> None:
+def add_command(
+    commands: Any, folder: Callable[[str], Path], takes_parameters: Callable[[Any], None]
+) -> None:
     """Add `diff` to the commands of the parser."""
     diff = commands.add_parser(
         "diff", help="what a change of rules changes", description=_diff.__doc__
@@ -40,6 +42,7 @@ def add_command(commands: Any, folder: Callable[[str], Path]) -> None:
         metavar="DIR",
         help="rules that count on both sides, such as packs/global; may be repeated",
     )
+    takes_parameters(diff)
     diff.add_argument("--json", action="store_true", help="print facts, not sentences")
     diff.set_defaults(run=_diff)
 
@@ -50,7 +53,9 @@ def _diff(asked: argparse.Namespace) -> int:
 
 
 def _compare(asked: argparse.Namespace) -> int:
-    old, new = load(asked.old, *asked.also), load(asked.new, *asked.also)
+    old, new = (
+        load(side, *asked.also, parameters=asked.parameters) for side in (asked.old, asked.new)
+    )
     try:
         diff = compare(old, new)
     except ValueError as wrong:

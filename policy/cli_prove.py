@@ -23,12 +23,15 @@ if TYPE_CHECKING:
 HELD, BROKEN, UNPROVED = 0, 1, 3
 
 
-def add_command(commands: Any, folder: Callable[[str], Path]) -> None:
+def add_command(
+    commands: Any, folder: Callable[[str], Path], takes_parameters: Callable[[Any], None]
+) -> None:
     """Add `prove` to the commands of the parser."""
     prove = commands.add_parser(
         "prove", help="hold the invariants over all requests", description=_prove.__doc__
     )
     prove.add_argument("folders", nargs="+", type=folder, metavar="DIR")
+    takes_parameters(prove)
     prove.add_argument("--json", action="store_true", help="print facts, not sentences")
     prove.add_argument(
         "--invariant",
@@ -60,7 +63,7 @@ def _hold(asked: argparse.Namespace) -> int:
     from policy.prove.proof import prove  # loads the solver: no other command needs it
 
     wanted = [one for one in INVARIANTS if asked.invariant is None or one.name in asked.invariant]
-    proof = prove(load(*asked.folders), wanted)
+    proof = prove(load(*asked.folders, parameters=asked.parameters), wanted)
     if asked.json:
         print(json.dumps({"holds": proof.holds, **proof.model_dump(mode="json")}))
     else:

@@ -177,6 +177,13 @@ INVARIANTS: tuple[Invariant, ...] = (
         unless=(_UNDO,),
     ),
     Invariant(
+        name="power-approved-before",
+        sentence="What gives power over others, or may, waits for a person's yes.",
+        when=(Selectors(action=ActionSelectors(effects_any=("grants_power",))),),
+        unless=(_UNDO,),
+        permitted="approved_before",
+    ),
+    Invariant(
         name="destruction-approved-before",
         sentence="What destroys waits for a person's yes, and so does what may destroy.",
         when=(Selectors(action=ActionSelectors(effects_any=("destroys",))),),
