@@ -31,8 +31,9 @@ def code_lines(source: str) -> int:
         if token.type not in _NO_CODE:
             code |= set(range(token.start[0], token.end[0] + 1))
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            code -= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+        match node:
+            case ast.Expr(value=ast.Constant(value=str())):
+                code -= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     return len(code)
 
 
