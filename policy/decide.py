@@ -177,7 +177,7 @@ def _applying(rules: RuleSet, found: Found) -> Applying:
     in_doubt = found.perhaps & ~rules.permits
     applying, reported = found.surely | in_doubt, rules.only_reported
     sets = (applying & ~reported, in_doubt & ~reported, applying & reported)
-    return Applying(*([rules.ready[at] for at in rules.index.places(some)] for some in sets))
+    return Applying(*[[rules.ready[at] for at in rules.index.places(some)] for some in sets])
 
 
 def answer(rules: RuleSet, query: Query, applying: Applying) -> Decision:

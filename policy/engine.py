@@ -94,14 +94,19 @@ def members(tests: Iterable[bool]) -> Rules:
     return int("".join("01"[test] for test in tests) or "0", 2)
 
 
-def fewest(missed: Iterable[Rules], among: Rules) -> Rules:
-    """Narrow a set down to the rules that the fewest of these other sets hold."""
-    counts: list[Rules] = []  # a binary number for each rule: its lowest digit is in counts[0]
-    for carry in filter(None, (one & among for one in missed)):
+def tally(sets: Iterable[Rules], among: Rules) -> list[Rules]:
+    """Count the sets that hold each rule: one set a binary digit, the lowest digit first."""
+    counts: list[Rules] = []
+    for carry in filter(None, (one & among for one in sets)):
         for digit, counted in enumerate(counts):
             counts[digit], carry = counted ^ carry, counted & carry
         if carry:
             counts.append(carry)
+    return counts
+
+
+def fewest(counts: Sequence[Rules], among: Rules) -> Rules:
+    """Narrow a set down to the rules of the smallest count."""
     for counted in reversed(counts):
         among = among & ~counted or among
     return among

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pydantic import BaseModel, ConfigDict
 
 from policy.decide import Decision, LayerResult, Match, ReadyRule, RuleSet, check, told, trace
-from policy.engine import Found, fewest, union
+from policy.engine import Found, fewest, tally, union
 from policy.query import Query
 from policy.rule import Layer
 
@@ -61,7 +61,8 @@ def near_misses(
     missed = zip(rules.index.when, found.missed, strict=True)
     elsewhere = union(some for column, some in missed if column.selector.startswith("action."))
     permits = [rules.permits & rules.layers[layer] & ~rules.only_reported for layer in silent]
-    nearest = [fewest(found.missed, some & ~elsewhere or some) for some in permits]
+    counts = tally(found.missed, union(permits))
+    nearest = [fewest(counts, some & ~elsewhere or some) for some in permits]
     return tuple(
         miss_of(rules.ready[rules.index.places(some)[0]], query) for some in nearest if some
     )

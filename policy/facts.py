@@ -113,13 +113,7 @@ _ROWS: Mapping[str, tuple[tuple[Any, ...], ...]] = {
         ("family", Kind.TEXT, "its family, e.g. group", _CATALOG, _CODE),
         ("risk", Kind.COUNT, "0 none, 1 low .. 4 critical", _CATALOG, _CODE),
         ("reversible", Kind.TRUTH, "it has an exact undo", _CATALOG, _CODE),
-        (
-            "undo",
-            Kind.TRUTH,
-            "takes back this request's change, verified as ours",
-            "executor",
-            _CODE,
-        ),
+        ("undo", Kind.TRUTH, "takes back a change verified as its own", "executor", _CODE),
         ("effects", Kind.TEXTS, "the kinds of power it moves, or none", _CATALOG, _CODE, EFFECTS),
     ),
     "requester": (

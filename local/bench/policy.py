@@ -4,8 +4,8 @@ Rules
 - every engine decides the same questions under the same rules, each in a fresh process on one core;
 - the reference says what is right: how many decisions an engine gives as it does stands beside its
   speed, because an engine that decides something else has not done the work;
-- Warrant's own figure is the dearest of its ways that a peer could be asked for: the decision with
-  the names of all rules, their obligations, a reason, and the nearest misses.
+- beside peers stands the whole decision: names of all rules, obligations, reason. Nearest misses,
+  which no peer can be asked for, are measured apart.
 """
 
 import sys
@@ -110,13 +110,13 @@ def peers(folder: Path, *, quick: bool) -> Section:
     ratios: dict[str, float] = {}
     for many in (_MANY,) if quick else _SIZES[:2]:
         right = _asked(_OURS, many, seconds, "reference")
-        warrant = _asked(_OURS, many, seconds, "trace")
+        warrant = _asked(_OURS, many, seconds, "decide")
         rows.append(("Warrant", many, *_cells(warrant, right), 1.0))
         for peer, python in pythons.items():
             seen = _asked(peer.module, many, seconds, python=python)
             ratios[peer.name] = seen["cpu_us"] / warrant["cpu_us"]
             rows.append((peer.name, many, *_cells(seen, right), ratios[peer.name]))
-        times += [warrant["cpu_us"], _asked(_OURS, many, seconds, "trace")["cpu_us"]]
+        times += [warrant["cpu_us"], _asked(_OURS, many, seconds, "decide")["cpu_us"]]
     return Section(
         name="policy.peers",
         about="the same rules and questions on other policy engines, in the same run",
@@ -134,8 +134,8 @@ def peers(folder: Path, *, quick: bool) -> Section:
             ),
         ),
         notes=(
-            "Warrant gives the names of all rules, obligations, a reason and the nearest misses; "
-            "Cedar and Rego name the rules that decide, casbin and the toolkit one or none",
+            "Warrant gives the names of all rules, obligations and a reason; Cedar and Rego name "
+            "the rules that decide, casbin and the toolkit one or none",
             "casbin cannot say these rules and calls Warrant's own matching for each of them",
             "a rule of the toolkit holds one comparison, so it decides something else",
             "regorus is not OPA: it has no index of rules",

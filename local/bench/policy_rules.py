@@ -25,7 +25,7 @@ TYPES = ("user", "group", "site", "team", "app", "device", "licence", "mailbox")
 TAGS = tuple(f"tag {n}" for n in range(10))
 TARGETS = tuple(f"{n:08x}-0000-4000-9000-000000000000" for n in range(5000))
 CHANNELS = ("teams", "api", "flow", "console")
-ZONES = ("Europe/Berlin", "America/New_York", "UTC")
+ZONES = ("Europe/Berlin", "UTC")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 MISSING = 0.05

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from policy import reference
 from policy.conditions import CONDITIONS
 from policy.decide import RuleSet, decide, trace
-from policy.engine import COLUMNS, Index, fewest, members
+from policy.engine import COLUMNS, Index, fewest, members, tally
 from policy.explain import near_misses
 from policy.facts import FACTS, SAME_DEPARTMENT, Kind
 from policy.obligations import merge
@@ -185,9 +185,11 @@ def test_a_set_gives_back_the_places_it_was_made_of(tests: list[bool]) -> None:
 def test_fewest_keeps_exactly_those_that_the_fewest_sets_hold(sets: list[int], among: int) -> None:
     held = {bit: sum(one >> bit & 1 for one in sets) for bit in range(12) if among >> bit & 1}
     least = min(held.values())
-    assert fewest(sets, among) == sum(1 << bit for bit, many in held.items() if many == least)
+    assert fewest(tally(sets, among), among) == sum(
+        1 << bit for bit, many in held.items() if many == least
+    )
 
 
 @pytest.mark.parametrize("among", [0b1, 0b1010])
 def test_where_no_set_holds_anything_all_are_fewest(among: int) -> None:
-    assert fewest([], among) == fewest([0, 0], among) == among
+    assert fewest(tally([], among), among) == fewest(tally([0, 0], among), among) == among
