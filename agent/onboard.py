@@ -1,13 +1,15 @@
 """Set an organisation up: its tables, its keys, its first signed policy, its place on the registry.
 
 Run once for a tenant, by an operator, with the publishing identity; running it again changes
-nothing that is there, save that the policy given is published if it differs. Order matters: the
-registry row comes last, so that no request is let in before everything it needs exists.
+nothing that is there. The first policy is published here, by one person: nobody else is known yet.
+From then on it takes two persons (`agent.publish`), and onboarding again leaves policy alone. Order
+matters: the registry row comes last, so that no request is let in before everything it needs is
+there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from agent.adapters.policies_table import PolicyPublisher
+from agent.adapters.policy_publisher import SIGNING_KEY
 from agent.adapters.registry_table import Registration
 from agent.adapters.sealing import DATA_KEY, DataKeys, EnvelopeSealing, create_data_key
 from agent.adapters.sponsorships_table import SponsorshipTable
@@ -16,13 +18,12 @@ from agent.adapters.targets_table import TargetTable
 from agent.adapters.vault import PublicJwk, Vault
 from agent.domain import Classification, Sponsorship
 from agent.errors import Permanent
+from agent.publish import open_stores
 from agent.values import Frozen, Guid, Secret, TenantId
 from agent.wiring import Deployment
-from policy.pack import SHIPPED, load
+from policy.pack import limits
+from policy.publishing import ONBOARDING, with_limits
 from policy.rule import Rule
-from policy.snapshot import write_body
-
-SIGNING_KEY = "policy-signing"
 
 
 class Organisation(Frozen):
@@ -35,6 +36,7 @@ class Organisation(Frozen):
     vault_url: str
     service_desk: Guid
     identity: Guid
+    publisher: Guid
     targets: tuple[Classification, ...]
 
 
@@ -43,12 +45,13 @@ async def onboard(
     organisation: Organisation,
     rules: Sequence[Rule],
     *,
-    published_by: str,
-    approved_by: str,
+    operator: str,
+    parameters: Mapping[str, str] | None = None,
 ) -> Registration:
     """Set one organisation up and return its place on the registry.
 
-    `rules` are the tenant's own; the publisher's limits are added to them.
+    `rules` are the tenant's own and count only where no policy does yet; the publisher's limits
+    are added to them, filled with the same parameters.
     """
     settings = deployment.settings
     own = deployment.account(settings.registry_endpoint, settings.azure_client_id)
@@ -61,38 +64,15 @@ async def onboard(
     targets = TargetTable(account.rows("Targets"))
     for target in organisation.targets:
         await targets.classify(target)
-    publisher = PolicyPublisher(
-        account.rows("Policies"),
-        account.rows("PolicySnapshots"),
-        account.rows("PolicyHeads"),
-        deployment.clock,
-    )
-
-    async def sign(message: bytes) -> tuple[str, bytes]:
-        return await vault.sign(SIGNING_KEY, message)
-
-    whole = with_limits(rules)
-    if await publisher.published() != write_body(whole).id:
-        await publisher.publish(
-            whole, key["kid"], sign, published_by=published_by, approved_by=approved_by
-        )
     registration = Registration(
         **organisation.model_dump(exclude={"targets"}), policy_key=key, signing_kid=key["kid"]
     )
+    stores = open_stores(deployment, registration)
+    if await stores.history.standing() is None:
+        whole = with_limits(rules, limits(parameters or {}))
+        await stores.publisher.publish(whole, None, published_by=operator, approved_by=ONBOARDING)
     await deployment.registry().put(registration)
     return registration
-
-
-def with_limits(rules: Sequence[Rule]) -> tuple[Rule, ...]:
-    """Return rules together with the publisher's hard limits, which no tenant can leave out.
-
-    Raises ValueError when a rule takes the name of a limit.
-    """
-    limits = load(SHIPPED / "global")
-    taken = {limit.id for limit in limits} & {rule.id for rule in rules if rule not in limits}
-    if taken:
-        raise ValueError(f"expected names other than the publisher's, saw {', '.join(taken)}")
-    return (*limits, *(rule for rule in rules if rule not in limits))
 
 
 async def _data_key(vault: Vault) -> None:

@@ -31,6 +31,7 @@ from agent.lookups import LOOKUPS
 from agent.ports import Clock, Tenant
 from agent.settings import Settings
 from agent.values import PersonId, TenantId
+from policy.snapshot import Verify
 
 if TYPE_CHECKING:
     from azure.identity.aio import ManagedIdentityCredential
@@ -63,7 +64,7 @@ class Deployment:
             unsafe_http_loopback=settings.unsafe_graph_loopback,
         )
         self._tokens = TokenCache(self.clock)
-        self._accounts: dict[str, Account] = {}
+        self._accounts: dict[tuple[str, str], Account] = {}
         self._tenants: dict[TenantId, tuple[Registration, Tenant]] = {}
         self._identities: dict[str, ManagedIdentityCredential] = {}
         self._registry: RegistryTable | None = None
@@ -105,11 +106,11 @@ class Deployment:
 
     def account(self, endpoint: str, identity: str) -> Account:
         """Return a storage account, opened once, as the identity that may reach it."""
-        if endpoint not in self._accounts:
+        if (endpoint, identity) not in self._accounts:
             key = self.settings.unsafe_storage_keys.get(endpoint.rstrip("/").rsplit("/", 1)[-1])
             credential = None if key else self.identity(identity)
-            self._accounts[endpoint] = open_account(endpoint, credential, key)
-        return self._accounts[endpoint]
+            self._accounts[endpoint, identity] = open_account(endpoint, credential, key)
+        return self._accounts[endpoint, identity]
 
     def vault(self, url: str, identity: str) -> Vault:
         """Return a tenant's vault, as the identity that may reach it."""
@@ -121,11 +122,6 @@ class Deployment:
         sealing = EnvelopeSealing(tenant, DataKeys(vault, clock))
         proof = ManagedIdentityProof(self.identity(registered.identity))
         exchange = Exchange(tenant, self._entra, proof, self.wire)
-
-        def verify(kid: str, message: bytes, signature: bytes) -> bool:
-            pinned = kid == registered.signing_kid
-            return pinned and verify_es256(registered.policy_key, message, signature)
-
         return Tenant(
             id=tenant,
             service_desk=PersonId(registered.service_desk),
@@ -133,7 +129,10 @@ class Deployment:
             tokens=EntraBroker(exchange, vault, self._graph, self._tokens, clock),
             audit=AuditTable(account.rows("Audit"), account.rows("AuditIndex")),
             policies=PolicyTable(
-                account.rows("PolicyHeads"), account.rows("PolicySnapshots"), clock, verify
+                account.rows("PolicyHeads"),
+                account.rows("PolicySnapshots"),
+                clock,
+                pinned(registered),
             ),
             requests=RequestTable(account.rows("Requests"), sealing),
             approvals=ApprovalTable(account.rows("Approvals"), sealing, clock),
@@ -150,6 +149,16 @@ class Deployment:
         await self.wire.close()
         for identity in self._identities.values():
             await identity.close()
+
+
+def pinned(registered: Registration) -> Verify:
+    """Return what believes signatures of a tenant's one policy key, and of no other."""
+
+    def verify(kid: str, message: bytes, signature: bytes) -> bool:
+        is_pinned = kid == registered.signing_kid
+        return is_pinned and verify_es256(registered.policy_key, message, signature)
+
+    return verify
 
 
 def quiet() -> None:

@@ -20,7 +20,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from agent.channels import health
 from agent.channels.http import HANDLERS
 from agent.lookups import LOOKUPS
 from agent.wiring import graph_scopes
+from local import pack_docs
 from local.__main__ import COMMANDS
 from local.named_tests import invariant_comments, is_there, tests_named
 from local.setup import ROOT
@@ -200,6 +201,11 @@ def marked() -> list[str]:
     return table(("module", "`# INVARIANT:`"), rows)
 
 
+def made_table(made: Callable[[], pack_docs.Table]) -> list[str]:
+    """A table about the shipped rules."""
+    return table(*made())
+
+
 REGIONS: Mapping[str, Callable[[], list[str]]] = {
     "actions": actions,
     "lookups": lookups,
@@ -211,6 +217,7 @@ REGIONS: Mapping[str, Callable[[], list[str]]] = {
     "layers": layers,
     "invariants": invariants,
     "marked": marked,
+    **{name: partial(made_table, made) for name, made in pack_docs.TABLES.items()},
 }
 
 

@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 import secrets
+import shlex
 import signal
 import socket
 import sys
@@ -75,6 +76,7 @@ def world(
         vaults = _start_vaults(processes, data, facts, tls)
         facts["vault"] = {tid: vaults.ready["vaults"][_name(tid)] for tid in facts["identity"]}
         environment = settings(facts, tenant.ready["msi"], storage, data)
+        _keep(data / "settings.env", environment)
         tell("onboarding: tables, keys, signed policy, sponsors")
         with trusting(environment):
             asyncio.run(bring_on_board(facts, environment))
@@ -112,6 +114,7 @@ def _facts(said: Mapping[str, Any], storage: Azurite, ca: Path) -> dict[str, Any
     """What is known once storage and tenant run, in the shape of CONTRACT."""
     stamps = [n for n in storage.accounts if n != HOST_ACCOUNT]
     identities = {i["tenant"]: i["client_id"] for i in reversed(said["identities"])}
+    publishers = {i["tenant"]: i["client_id"] for i in said["identities"] if _publishes(i["name"])}
     tenants = said["tenants"]
     return {
         "graph": said["graph"],
@@ -131,7 +134,13 @@ def _facts(said: Mapping[str, Any], storage: Azurite, ca: Path) -> dict[str, Any
         "ca": str(ca),
         "tenants": tenants,
         "identity": {t["id"]: identities[t["id"]] for t in tenants},
+        # a seed of one's own may name no identity for it: then the app's own is lent
+        "publisher": {t["id"]: publishers.get(t["id"], identities[t["id"]]) for t in tenants},
     }
+
+
+def _publishes(identity: str) -> bool:
+    return identity.startswith("warrant-publisher")
 
 
 def _start_vaults(
@@ -144,6 +153,7 @@ def _start_vaults(
         # a key is named by its vault's address, and signatures name the key: the port must stay
         command += ["--vault", f"{name}={_kept_port(data / 'vault' / f'{name}.port')}"]
         command += ["--tenant", f"{name}={tid}", "--allow", f"{name}={identity}"]
+        command += ["--allow", f"{name}={facts['publisher'][tid]}"]
     return processes.start(command, log=data / "logs" / "vault.log", ready=json_line, cwd=ROOT)
 
 
@@ -178,6 +188,13 @@ def settings(
         "UNSAFE_GRAPH_LOOPBACK": "1",
         "UNSAFE_CLOCK_FILE": str(data / "clock"),
     }
+
+
+def _keep(file: Path, environment: Mapping[str, str]) -> None:
+    """Keep the environment for a shell: `set -a; . FILE; set +a`, then `python3 -m policy`."""
+    lines = [f"{name}={shlex.quote(value)}\n" for name, value in environment.items()]
+    file.touch(mode=0o600)
+    file.write_text("".join(lines), encoding="utf-8")
 
 
 @contextmanager

@@ -8,44 +8,30 @@ Rules    - every layer must hold a rule that permits; one deny in any layer ends
          - no priorities and no order: the set of rules is the policy, however it was stored.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import IntEnum
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 from policy.conditions import Condition
+from policy.engine import Found, Index, Rules, members
 from policy.facts import SAME_DEPARTMENT
 from policy.obligations import Obligation, merge
 from policy.query import Known, Query, Unknown
 from policy.rule import Effect, Layer, Mode, Rule
 
-
-class Match(Enum):
-    """What one condition, or one rule, says of one query."""
-
-    YES = "yes"
-    NO = "no"
-    UNKNOWN = "unknown"
+_LAYERS, _EFFECTS = tuple(Layer), (Effect.PERMIT, Effect.DENY, Effect.REQUIRE)
 
 
-# INVARIANT: held by test_decide_laws.py, test_forgetting_a_fact_never_widens
-DOES_APPLY = {
-    (Effect.PERMIT, Match.YES): True,
-    (Effect.PERMIT, Match.UNKNOWN): False,  # doubt never helps
-    (Effect.PERMIT, Match.NO): False,
-    (Effect.DENY, Match.YES): True,
-    (Effect.DENY, Match.UNKNOWN): True,  # doubt denies
-    (Effect.DENY, Match.NO): False,
-    (Effect.REQUIRE, Match.YES): True,
-    (Effect.REQUIRE, Match.UNKNOWN): True,  # doubt requires
-    (Effect.REQUIRE, Match.NO): False,
-}
-NOT = {Match.YES: Match.NO, Match.NO: Match.YES, Match.UNKNOWN: Match.UNKNOWN}
+class Match(IntEnum):
+    """What conditions, or a rule, say of a query: Kleene's AND is the least, NOT the opposite."""
 
-Result = Literal["permit", "deny", "silent"]
+    NO = -1
+    UNKNOWN = 0
+    YES = 1
 
 
 class _Answer(BaseModel):
@@ -63,7 +49,7 @@ class LayerResult(_Answer):
     """What one layer said, and the names of all rules that said it."""
 
     layer: Layer
-    result: Result
+    result: Literal["permit", "deny", "silent"]
     permitted_by: tuple[str, ...]
     denied_by: tuple[str, ...]
     required_by: tuple[str, ...]
@@ -89,18 +75,21 @@ class Decision(_Answer):
     remedy: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ReadyRule:
     """A rule with its conditions made once, ready to be matched many times."""
 
     rule: Rule
     when: tuple[Condition, ...]
     unless: tuple[Condition, ...] | None
+    speaks: int
+    """Where in a decision it is named: its layer, and its effect there."""
 
     @classmethod
     def of(cls, rule: Rule) -> "ReadyRule":
         """Make one rule ready."""
-        return cls(rule, rule.conditions(), rule.exemption())
+        speaks = len(_EFFECTS) * _LAYERS.index(rule.layer) + _EFFECTS.index(rule.effect)
+        return cls(rule, rule.conditions(), rule.exemption(), speaks)
 
     def conditions(self) -> tuple[Condition, ...]:
         """Give all conditions, of `when` and of `unless`."""
@@ -109,106 +98,133 @@ class ReadyRule:
     def match(self, query: Query) -> Match:
         """Say whether the rule matches: `when` and not `unless`, in Kleene's logic of doubt."""
         when = every(self.when, query)
-        if self.unless is None or when is Match.NO:
-            return when
-        return both(when, NOT[every(self.unless, query)])
+        return when if self.unless is None else min(when, Match(-every(self.unless, query)))
 
     def applies(self, query: Query) -> bool:
         """Say whether the rule does what its effect says, whatever its mode."""
-        return DOES_APPLY[self.rule.effect, self.match(query)]
+        # Doubt never helps a permit, and always triggers a deny or a requirement.
+        # INVARIANT: held by test_decide_laws.py, test_forgetting_a_fact_never_widens
+        least = Match.YES if self.rule.effect is Effect.PERMIT else Match.UNKNOWN
+        return self.match(query) >= least
 
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """A policy: rules of one tenant, in an order that storage cannot change."""
+    """A policy: rules of one tenant, in an order that storage cannot change, and their index."""
 
     enforced: tuple[ReadyRule, ...]
     reported: tuple[ReadyRule, ...]
     asks: tuple[str, ...]
     snapshot: SnapshotRef | None
+    ready: tuple[ReadyRule, ...]
+    """The enforced rules, then the reported ones; what follows is about these."""
+    index: Index
+    permits: Rules
+    layers: Mapping[Layer, Rules]
 
     @classmethod
     def of(cls, rules: Iterable[Rule], snapshot: SnapshotRef | None = None) -> "RuleSet":
         """Make the rules ready; raises ValueError if two have one id."""
-        order = list(Layer)
-        ready = [
-            ReadyRule.of(rule)
-            for rule in sorted(rules, key=lambda rule: (order.index(rule.layer), rule.id))
-        ]
-        if twice := _repeated([one.rule.id for one in ready]):
+        order = {layer: place for place, layer in enumerate(_LAYERS)}
+        every_rule = sorted(rules, key=lambda rule: (order[rule.layer], rule.id))
+        ids = pairwise(sorted(rule.id for rule in every_rule))
+        if twice := sorted({name for name, following in ids if name == following}):
             raise ValueError(f"expected every rule id once, saw `{'`, `'.join(twice)}` again")
-        enforced = tuple(one for one in ready if one.rule.mode is Mode.ENFORCE)
-        reported = tuple(one for one in ready if one.rule.mode is Mode.REPORT_ONLY)
-        return cls(enforced, reported, _facts_asked(enforced), snapshot)
+        enforced, reported = (
+            tuple(ReadyRule.of(rule) for rule in every_rule if rule.mode is mode)
+            for mode in (Mode.ENFORCE, Mode.REPORT_ONLY)
+        )
+        ready = enforced + reported
+        return cls(
+            enforced=enforced,
+            reported=reported,
+            asks=_facts_asked(enforced),
+            snapshot=snapshot,
+            ready=ready,
+            index=Index.of([(one.when, one.unless) for one in ready]),
+            permits=members(one.rule.effect is Effect.PERMIT for one in ready),
+            layers={layer: members(r.rule.layer is layer for r in ready) for layer in _LAYERS},
+        )
+
+    @property
+    def only_reported(self) -> Rules:
+        """Give the set of the reported rules, which come last."""
+        return (1 << len(self.reported)) - 1
+
+
+class Applying(NamedTuple):
+    """The enforced rules that apply, in their order; those of them in doubt; the reported ones."""
+
+    enforced: Sequence[ReadyRule]
+    in_doubt: Collection[ReadyRule]
+    reported: Sequence[ReadyRule]
 
 
 def decide(rules: RuleSet, query: Query) -> Decision:
     """Decide one query under one policy."""
-    found = [(one, one.match(query)) for one in rules.enforced]
-    applying = [(one, match) for one, match in found if DOES_APPLY[one.rule.effect, match]]
-    layers = tuple(
-        _layer(layer, [one.rule for one, _ in applying if one.rule.layer is layer])
-        for layer in Layer
-    )
-    permitted = all(layer.result == "permit" for layer in layers)
-    reason, remedy = _why(permitted, layers, applying, query)
-    return Decision(
-        effect="permit" if permitted else "deny",
-        layers=layers,
-        obligations=merge(owed for one, _ in applying for owed in one.rule.obligations),
-        shadow=tuple(
-            Shadow(rule=one.rule.id, would=one.rule.effect)
-            for one in rules.reported
-            if one.applies(query)
-        ),
-        unknown=tuple(name for name in rules.asks if isinstance(query.facts[name], Unknown)),
-        snapshot=rules.snapshot,
-        reason=reason,
-        remedy=remedy,
-    )
+    return trace(rules, query)[0]
 
 
-def _layer(layer: Layer, applying: Sequence[Rule]) -> LayerResult:
-    permits, denies, requires = (
-        tuple(rule.id for rule in applying if rule.effect is effect)
-        for effect in (Effect.PERMIT, Effect.DENY, Effect.REQUIRE)
-    )
-    result: Result
-    match (denies, permits):
-        case ([_, *_], _):
-            result = "deny"  # one deny ends it, whatever permits
-        case ([], []):
-            result = "silent"  # nobody spoke, and silence denies
-        case _:
-            result = "permit"
-    return LayerResult(
-        layer=layer,
-        result=result,
-        permitted_by=permits,
-        denied_by=denies,
-        required_by=requires,
-    )
+def trace(rules: RuleSet, query: Query) -> tuple[Decision, Found]:
+    """Decide, and keep what the index found: why the other rules do not apply."""
+    found = rules.index.ask(query.facts)
+    return answer(rules, query, _applying(rules, found)), found
 
 
-def every(conditions: Sequence[Condition], query: Query) -> Match:
+def _applying(rules: RuleSet, found: Found) -> Applying:
+    """Name what the index found; `policy.reference` finds the same by looking at every rule."""
+    # INVARIANT: held by test_engine_equality.py, test_the_engine_and_the_reference_agree
+    in_doubt = found.perhaps & ~rules.permits
+    applying, reported = found.surely | in_doubt, rules.only_reported
+    sets = (applying & ~reported, in_doubt & ~reported, applying & reported)
+    return Applying(*[[rules.ready[at] for at in rules.index.places(some)] for some in sets])
+
+
+def answer(rules: RuleSet, query: Query, applying: Applying) -> Decision:
+    """Give the whole answer, once it is known which rules apply."""
+    layers = _layers(applying.enforced)
+    permitted = all(layer["result"] == "permit" for layer in layers)
+    restraints = [one for one in applying.enforced if one.rule.effect is not Effect.PERMIT]
+    reason, remedy = _why(permitted, restraints, applying, query)
+    said = {
+        "effect": "permit" if permitted else "deny",
+        "layers": layers,
+        "obligations": merge(owed for one in restraints for owed in one.rule.obligations),
+        "shadow": [{"rule": one.rule.id, "would": one.rule.effect} for one in applying.reported],
+        "unknown": [name for name in rules.asks if isinstance(query.facts[name], Unknown)],
+        "snapshot": rules.snapshot,
+        "reason": reason,
+        "remedy": remedy,
+    }
+    return Decision.model_validate(said)  # at once: layer by layer takes twice the time
+
+
+def _layers(applying: Iterable[ReadyRule]) -> list[dict[str, Any]]:
+    named: list[list[str]] = [[] for _ in range(len(_LAYERS) * len(_EFFECTS))]
+    for one in applying:
+        named[one.speaks].append(one.rule.id)
+    return [
+        {
+            "layer": layer,
+            # One deny ends it, whatever permits; and where nobody spoke, silence denies.
+            "result": "deny" if denies else "permit" if permits else "silent",
+            "permitted_by": permits,
+            "denied_by": denies,
+            "required_by": requires,
+        }
+        for layer, permits, denies, requires in zip(
+            _LAYERS, named[0::3], named[1::3], named[2::3], strict=True
+        )
+    ]
+
+
+def every(conditions: Iterable[Condition], query: Query) -> Match:
     """Say whether all conditions match: one NO is a NO, else one doubt is a doubt."""
-    match = Match.YES
-    for condition in conditions:
-        match = both(match, check(condition, query))
-        if match is Match.NO:
-            break
-    return match
-
-
-def both(one: Match, other: Match) -> Match:
-    """Give Kleene's AND."""
-    if Match.NO in (one, other):
-        return Match.NO
-    return Match.UNKNOWN if Match.UNKNOWN in (one, other) else Match.YES
+    return min((check(condition, query) for condition in conditions), default=Match.YES)
 
 
 def check(condition: Condition, query: Query) -> Match:
-    """Check one condition; the only place where a fact's doubt becomes a match in doubt."""
+    """Check one condition; a fact in doubt is a match in doubt, whatever the condition."""
     fact = query.facts[condition.fact]
     if isinstance(fact, Known):
         return Match.YES if condition.holds(fact.value) else Match.NO
@@ -216,28 +232,24 @@ def check(condition: Condition, query: Query) -> Match:
 
 
 def _why(
-    permitted: bool,
-    layers: Sequence[LayerResult],
-    applying: Sequence[tuple[ReadyRule, Match]],
-    query: Query,
+    permitted: bool, restraints: Iterable[ReadyRule], applying: Applying, query: Query
 ) -> tuple[str, str | None]:
     """Choose the reason and the remedy that a person is told first: what is certain, if any is."""
-    heard = [one for one, _ in sorted(applying, key=lambda found: found[1] is not Match.YES)]
-    denies = [one for one in heard if one.rule.effect is Effect.DENY]
-    requires = [one for one in heard if one.rule.effect is Effect.REQUIRE]
-    silent = [one.layer for one in layers if one.result == "silent"]
-    match (permitted, denies, requires):
-        case (False, [one, *_], _):
-            certain = one.match(query) is Match.YES
-            return told(one, query), one.rule.remedy if certain else _NOBODY_COULD_READ
-        case (False, _, _):
-            return f"No rule permits this in: {', '.join(silent)}.", _NOBODY_PERMITS
-        case (_, _, [one, *_]):
-            return told(one, query), one.rule.remedy
-        case _:
-            # The department layer says who may ask for what, so its permit is the plainest why.
-            said = (one.rule for one in heard if one.rule.layer is Layer.DEPARTMENT)
-            return next(rule.reason for rule in said), None
+    effect = Effect.REQUIRE if permitted else Effect.DENY
+    those = [one for one in restraints if one.rule.effect is effect]
+    certain = [one for one in those if one not in applying.in_doubt]
+    if certain:
+        return certain[0].rule.reason, certain[0].rule.remedy
+    if those:
+        remedy = those[0].rule.remedy if permitted else _NOBODY_COULD_READ
+        return _feared(those[0], query), remedy
+    if permitted:
+        # The department layer says who may ask for what, so its permit is the plainest why.
+        said = (one.rule for one in applying.enforced if one.rule.layer is Layer.DEPARTMENT)
+        return next(rule.reason for rule in said), None
+    spoke = {one.rule.layer for one in applying.enforced if one.rule.effect is Effect.PERMIT}
+    silent = [layer for layer in _LAYERS if layer not in spoke]
+    return f"No rule permits this in: {', '.join(silent)}.", _NOBODY_PERMITS
 
 
 _NOBODY_PERMITS = "An administrator can permit it with a rule in each of these layers."
@@ -246,14 +258,12 @@ _NOBODY_COULD_READ = "An administrator can find out why this could not be read."
 
 def told(one: ReadyRule, query: Query) -> str:
     """Give the reason of a rule that applies; a reason that is only feared is told as a fear."""
-    if one.match(query) is Match.YES:
-        return one.rule.reason
-    doubts = {c.fact for c in one.conditions() if check(c, query) is Match.UNKNOWN}
+    return one.rule.reason if one.match(query) is Match.YES else _feared(one, query)
+
+
+def _feared(one: ReadyRule, query: Query) -> str:
+    doubts = {c.fact for c in one.conditions() if not isinstance(query.facts[c.fact], Known)}
     return f"Not known: {', '.join(sorted(doubts))}. So this may apply: {one.rule.reason}"
-
-
-def _repeated(ids: Sequence[str]) -> list[str]:
-    return sorted({name for name, following in pairwise(sorted(ids)) if name == following})
 
 
 def _facts_asked(rules: Iterable[ReadyRule]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 Answers  which columns and keys a record has in the tenant's own storage account.
 Never    talks to a table; and no key holds a tenant, because the account is the tenant's.
+         Believes nothing: signatures and digests are looked at by who reads.
 Rules    - keys hold none of `/ \\ # ?`, and sort so that the newest version is the last.
          - binary is split into p00, p01 ... of 60,000 bytes, 15 of them to a row.
          - a row that lacks a part is refused; that the parts are the right ones, the digest says.
@@ -11,8 +12,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from policy.proposal import Proposal
 from policy.rule import Rule
-from policy.snapshot import Body, Head
+from policy.snapshot import Body, Head, Statement
 
 Entity = dict[str, Any]
 
@@ -20,6 +22,7 @@ PART_BYTES = 60_000
 PARTS_PER_ROW = 15
 MAX_BODY_CHARACTERS = 32_000
 HEAD_KEYS = ("head", "active")
+_OF_THE_TABLE = frozenset({"PartitionKey", "RowKey", "Timestamp"})
 
 
 def rule_entity(rule: Rule, version: int) -> Entity:
@@ -44,12 +47,26 @@ def rule_of(entity: Mapping[str, Any]) -> Rule:
 
 def body_entities(body: Body, seq: int) -> list[Entity]:
     """Give the rows of a snapshot, `0000000007|00` and on; insert them before the head."""
+    return _body_rows(body, "snapshot", seq_key(seq))
+
+
+def proposed_entities(body: Body) -> list[Entity]:
+    """Give the rows of a body that is only proposed; no head can name them."""
+    return _body_rows(body, "proposal", body.id)
+
+
+def seq_key(seq: int) -> str:
+    """Give a sequence number as part of a key, so that the largest sorts last."""
+    return f"{seq:010d}"
+
+
+def _body_rows(body: Body, partition: str, name: str) -> list[Entity]:
     parts = [body.data[i : i + PART_BYTES] for i in range(0, len(body.data), PART_BYTES)]
     rows = [parts[i : i + PARTS_PER_ROW] for i in range(0, len(parts), PARTS_PER_ROW)]
     return [
         {
-            "PartitionKey": "snapshot",
-            "RowKey": f"{seq:010d}|{number:02d}",
+            "PartitionKey": partition,
+            "RowKey": f"{name}|{number:02d}",
             "snapshot_id": body.id,
             "rows": len(rows),
             "parts": len(row),
@@ -72,12 +89,43 @@ def body_of(entities: Sequence[Mapping[str, Any]]) -> bytes:
 
 def head_entity(head: Head) -> Entity:
     """Give the one row that says which snapshot counts; write it with If-Match."""
-    partition, row = HEAD_KEYS
-    said = {k: v for k, v in head.model_dump(mode="json").items() if v is not None}
-    return {"PartitionKey": partition, "RowKey": row, **said}
+    return _statement_row(head, HEAD_KEYS[1])
+
+
+def past_head_entity(head: Head) -> Entity:
+    """Give the row under which a head is remembered; insert it, never change it."""
+    return _statement_row(head, past_head_key(head.seq))
+
+
+def past_head_key(seq: int) -> str:
+    """Give the row key of a head that is remembered."""
+    return f"seq|{seq_key(seq)}"
 
 
 def head_of(entity: Mapping[str, Any]) -> Head:
     """Read the head of a row; raises ValueError for a column that is missing or unknown."""
-    said = {k: v for k, v in entity.items() if k not in ("PartitionKey", "RowKey", "Timestamp")}
-    return Head.model_validate_json(json.dumps(said))
+    return Head.model_validate_json(_said(entity))
+
+
+def proposal_entity(proposal: Proposal) -> Entity:
+    """Give the row of a proposal; the diff that it is for is its name."""
+    return _statement_row(proposal, proposal_key(proposal.diff))
+
+
+def proposal_key(diff: str) -> str:
+    """Give the row key of the proposal with this diff."""
+    return f"proposal|{diff}"
+
+
+def proposal_of(entity: Mapping[str, Any]) -> Proposal:
+    """Read the proposal of a row; raises ValueError for a column that is missing or unknown."""
+    return Proposal.model_validate_json(_said(entity))
+
+
+def _statement_row(statement: Statement, row: str) -> Entity:
+    said = {k: v for k, v in statement.model_dump(mode="json").items() if v is not None}
+    return {"PartitionKey": HEAD_KEYS[0], "RowKey": row, **said}
+
+
+def _said(entity: Mapping[str, Any]) -> str:
+    return json.dumps({k: v for k, v in entity.items() if k not in _OF_THE_TABLE})

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel, ConfigDict
 
-from policy.decide import Decision, LayerResult, Match, ReadyRule, RuleSet, check, decide, told
+from policy.decide import Decision, LayerResult, Match, ReadyRule, RuleSet, check, told, trace
+from policy.engine import Found, fewest, tally, union
 from policy.query import Query
-from policy.rule import Effect, Layer
+from policy.rule import Layer
 
 
 class NearestMiss(BaseModel):
@@ -40,12 +41,8 @@ class Explanation(BaseModel):
 
 def explain(rules: RuleSet, query: Query) -> Explanation:
     """Decide, and say why in every layer."""
-    decision = decide(rules, query)
-    nearest = tuple(
-        miss
-        for layer in decision.layers
-        if not layer.permitted_by and (miss := _nearest(layer.layer, rules, query))
-    )
+    decision, found = trace(rules, query)
+    nearest = near_misses(rules, query, decision, found)
     return Explanation(
         decision=decision,
         nearest=nearest,
@@ -54,18 +51,25 @@ def explain(rules: RuleSet, query: Query) -> Explanation:
     )
 
 
-def _nearest(layer: Layer, rules: RuleSet, query: Query) -> NearestMiss | None:
-    permits = (one for one in rules.enforced if one.rule.effect is Effect.PERMIT)
-    misses = [_missed(one, query) for one in permits if one.rule.layer is layer]
-    return min(misses, key=_distance, default=None)
+def near_misses(
+    rules: RuleSet, query: Query, decision: Decision, found: Found
+) -> tuple[NearestMiss, ...]:
+    """Give the nearest miss of each layer in which nothing permits, unless it has no permits."""
+    silent = [one.layer for one in decision.layers if not one.permitted_by]
+    if not silent:
+        return ()
+    missed = zip(rules.index.when, found.missed, strict=True)
+    elsewhere = union(some for column, some in missed if column.selector.startswith("action."))
+    permits = [rules.permits & rules.layers[layer] & ~rules.only_reported for layer in silent]
+    counts = tally(found.missed, union(permits))
+    nearest = [fewest(counts, some & ~elsewhere or some) for some in permits]
+    return tuple(
+        miss_of(rules.ready[rules.index.places(some)[0]], query) for some in nearest if some
+    )
 
 
-def _distance(miss: NearestMiss) -> tuple[bool, int, str]:
-    missed = miss.failed + miss.unknown
-    return any(name.startswith("action.") for name in missed), len(missed), miss.rule
-
-
-def _missed(one: ReadyRule, query: Query) -> NearestMiss:
+def miss_of(one: ReadyRule, query: Query) -> NearestMiss:
+    """Give what a rule that does not match has missed."""
     matches = [(condition.selector, check(condition, query)) for condition in one.when]
     return NearestMiss(
         layer=one.rule.layer,

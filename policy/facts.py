@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any, cast
 from unicodedata import normalize
 
 Value = str | int | bool | frozenset[str] | datetime
@@ -45,6 +46,8 @@ class FactType:
 
 def fold(text: str) -> str:
     """Give the form under which two texts are the same text."""
+    if text.isascii():
+        return text.lower()  # what the other line gives for these, at a fifth of its cost
     return normalize("NFKC", normalize("NFKC", text).casefold())
 
 
@@ -60,9 +63,9 @@ def _set_of(read: Callable[[object], str | None]) -> Callable[[object], frozense
     def read_all(raw: object) -> frozenset[str] | None:
         if not isinstance(raw, list | tuple | set | frozenset):
             return None
-        items = [read(item) for item in raw]
+        items = frozenset(map(read, raw))
         # One entry in doubt puts the whole list in doubt: `none of` must not pass by accident.
-        return None if None in items else frozenset(item for item in items if item is not None)
+        return None if None in items else cast(frozenset[str], items)
 
     return read_all
 
@@ -86,156 +89,79 @@ def _time(raw: object) -> datetime | None:
     return None
 
 
-_READERS: Mapping[Kind, Callable[[object], Value | None]] = {
-    Kind.TEXT: _text,
-    Kind.ID: _id,
-    Kind.TEXTS: _set_of(_text),
-    Kind.IDS: _set_of(_id),
-    Kind.COUNT: _count,
-    Kind.TRUTH: _truth,
-    Kind.TIME: _time,
-}
-
-
-def reading(kind: Kind, raw: object) -> Value | None:
-    """Turn a raw value into the form that is compared; None if it is not of that kind."""
-    return _READERS[kind](raw)
-
-
-EFFECTS = (
-    "grants_access",
-    "grants_power",
-    "weakens_protection",
-    "discloses_secret",
-    "destroys",
-    "consents",
-    "changes_warrant",
+READERS: Mapping[Kind, Callable[[object], Value | None]] = MappingProxyType(
+    {
+        Kind.TEXT: _text,
+        Kind.ID: _id,
+        Kind.TEXTS: _set_of(_text),
+        Kind.IDS: _set_of(_id),
+        Kind.COUNT: _count,
+        Kind.TRUTH: _truth,
+        Kind.TIME: _time,
+    }
 )
+"""For each kind, what turns a raw value into the form that is compared, or None if mistyped."""
+
+_POWERS = ("grants_access", "grants_power", "weakens_protection", "discloses_secret")
+EFFECTS = (*_POWERS, "destroys", "consents", "changes_warrant")
 _FLAGS = ("at_risk", "disabled", "security_hold", "break_glass", "leaver")
 
-_CATALOGUE = (
-    FactType("action.id", Kind.TEXT, "the kind of change", "agent.actions", "this code"),
-    FactType("action.family", Kind.TEXT, "its family, e.g. group", "agent.actions", "this code"),
-    FactType(
-        "action.risk", Kind.COUNT, "0 none, 1 low .. 4 critical", "agent.actions", "this code"
+_CODE, _CATALOG, _BUDGET = "this code", "agent.actions", "the budget of the tenant"
+_ROWS: Mapping[str, tuple[tuple[Any, ...], ...]] = {
+    "action": (
+        ("id", Kind.TEXT, "the kind of change", _CATALOG, _CODE),
+        ("family", Kind.TEXT, "its family, e.g. group", _CATALOG, _CODE),
+        ("risk", Kind.COUNT, "0 none, 1 low .. 4 critical", _CATALOG, _CODE),
+        ("reversible", Kind.TRUTH, "it has an exact undo", _CATALOG, _CODE),
+        ("undo", Kind.TRUTH, "takes back a change verified as its own", "executor", _CODE),
+        ("effects", Kind.TEXTS, "the kinds of power it moves, or none", _CATALOG, _CODE, EFFECTS),
     ),
-    FactType("action.reversible", Kind.TRUTH, "it has an exact undo", "agent.actions", "this code"),
-    FactType(
-        "action.undo",
-        Kind.TRUTH,
-        "it takes back a change that Warrant verified as its own, in the same request",
-        "the executor, while compensating",
-        "this code",
+    "requester": (
+        ("id", Kind.ID, "who asks", "validated token, oid", "Entra"),
+        ("department", Kind.TEXT, "where they work", "Entra user", "user admins"),
+        ("groups", Kind.IDS, "all groups, nested too", "Graph, all pages", "owners"),
+        ("roles", Kind.TEXTS, "active roles, by template name", "Entra roles", "role admins"),
+        ("kind", Kind.TEXT, "kind of account", "Entra userType", "Entra", ("member", "guest")),
+        ("flags", Kind.TEXTS, "what is wrong", "Entra, security", "security", _FLAGS),
     ),
-    FactType(
-        "action.effects",
-        Kind.TEXTS,
-        "what kind of power it moves; empty for none of these",
-        "agent.actions",
-        "this code",
-        EFFECTS,
+    "target": (
+        ("type", Kind.TEXT, "group, user, site ...", "Graph", "Microsoft"),
+        ("id", Kind.ID, "the one object that changes", "Graph", "Microsoft"),
+        ("tags", Kind.TEXTS, "its classification", "Targets table", "tenant admins"),
+        ("department", Kind.TEXT, "whose it is", "Targets table", "tenant admins"),
+        ("subject", Kind.TEXT, "whom it concerns", "arguments", _CODE, ("self", "other")),
+        ("owner_is_requester", Kind.TRUTH, "they own it", "Graph owners", "owners"),
+        ("privileged", Kind.TRUTH, "it holds power over others", "Graph", "role admins"),
+        ("role_assignable", Kind.TRUTH, "roles go to it", "Graph group", "role admins"),
+        ("same_department", Kind.TRUTH, "it is theirs", "derived from both departments", "nobody"),
     ),
-    FactType("requester.id", Kind.ID, "who asks", "validated token, oid", "Entra"),
-    FactType("requester.department", Kind.TEXT, "where they work", "Entra user", "user admins"),
-    FactType("requester.groups", Kind.IDS, "all groups, nested too", "Graph, all pages", "owners"),
-    FactType(
-        "requester.roles",
-        Kind.TEXTS,
-        "active directory roles, by template name: the fact layer maps role template ids to it",
-        "Entra role assignments",
-        "role admins",
+    "runtime": (
+        ("now", Kind.TIME, "the time of the decision", "the clock port", _CODE),
+        ("channel", Kind.TEXT, "where it was asked", "the channel", _CODE),
+        ("sign_in_age_minutes", Kind.COUNT, "since sign-in", "token", "Entra"),
+        ("sign_in_risk", Kind.COUNT, "0 none, 1 low .. 3 high", "Entra", "Entra"),
+        ("device_compliant", Kind.TRUTH, "device in order", "Intune", "device admins"),
+        ("bulk_count", Kind.COUNT, "objects this plan changes", "the plan", _CODE),
+        ("changes_last_hour", Kind.COUNT, "changes for this requester", _BUDGET, _CODE),
+        # The budget counts what this plan would touch as well.
+        ("subjects_last_hour", Kind.COUNT, "people touched for this requester", _BUDGET, _CODE),
+        ("licences_last_hour", Kind.COUNT, "licences taken or freed here", _BUDGET, _CODE),
+        ("privileged_last_hour", Kind.COUNT, "touches of privileged objects", _BUDGET, _CODE),
     ),
-    FactType(
-        "requester.kind",
-        Kind.TEXT,
-        "kind of account",
-        "Entra userType",
-        "Entra",
-        ("member", "guest"),
+    "plan": (
+        ("actions", Kind.TEXTS, "every kind of change in it, this one too", "the plan", _CODE),
+        ("before", Kind.TEXTS, "the kinds of change it makes before this", "the plan", _CODE),
+        ("subjects", Kind.COUNT, "different people it touches", "the plan", _CODE),
+        ("licences", Kind.COUNT, "licences it takes or frees", "the plan", _CODE),
+        ("privileged", Kind.COUNT, "its touches of privileged objects", "the plan", _CODE),
     ),
-    FactType("requester.flags", Kind.TEXTS, "what is wrong", "Entra, security", "security", _FLAGS),
-    FactType("target.type", Kind.TEXT, "group, user, site ...", "Graph", "Microsoft"),
-    FactType("target.id", Kind.ID, "the one object that changes", "Graph", "Microsoft"),
-    FactType("target.tags", Kind.TEXTS, "its classification", "Targets table", "tenant admins"),
-    FactType("target.department", Kind.TEXT, "whose it is", "Targets table", "tenant admins"),
-    FactType(
-        "target.subject",
-        Kind.TEXT,
-        "whom the change concerns: the requester or someone else",
-        "the step's arguments",
-        "this code",
-        ("self", "other"),
-    ),
-    FactType("target.owner_is_requester", Kind.TRUTH, "they own it", "Graph owners", "owners"),
-    FactType("target.privileged", Kind.TRUTH, "it holds power over others", "Graph", "role admins"),
-    FactType("target.role_assignable", Kind.TRUTH, "roles go to it", "Graph group", "role admins"),
-    FactType(
-        "target.same_department",
-        Kind.TRUTH,
-        "requester and target are of one department",
-        "derived here from both departments, never given",
-        "nobody",
-    ),
-    FactType("runtime.now", Kind.TIME, "the time of the decision", "the clock port", "this code"),
-    FactType("runtime.channel", Kind.TEXT, "where it was asked", "the channel", "this code"),
-    FactType("runtime.sign_in_age_minutes", Kind.COUNT, "since sign-in", "token", "Entra"),
-    FactType("runtime.sign_in_risk", Kind.COUNT, "0 none, 1 low .. 3 high", "Entra", "Entra"),
-    FactType("runtime.device_compliant", Kind.TRUTH, "device in order", "Intune", "device admins"),
-    FactType(
-        "runtime.bulk_count", Kind.COUNT, "objects this plan changes", "the plan", "this code"
-    ),
-    FactType(
-        "runtime.changes_last_hour",
-        Kind.COUNT,
-        "changes for this requester, this plan's included",
-        "the budget of the tenant",
-        "this code",
-    ),
-    FactType(
-        "runtime.subjects_last_hour",
-        Kind.COUNT,
-        "different people touched for this requester, this plan's included",
-        "the budget of the tenant",
-        "this code",
-    ),
-    FactType(
-        "runtime.licences_last_hour",
-        Kind.COUNT,
-        "licences taken or freed in this tenant, this plan's included",
-        "the budget of the tenant",
-        "this code",
-    ),
-    FactType(
-        "runtime.privileged_last_hour",
-        Kind.COUNT,
-        "touches of privileged objects in this tenant, this plan's included",
-        "the budget of the tenant",
-        "this code",
-    ),
-    FactType(
-        "plan.actions",
-        Kind.TEXTS,
-        "every kind of change in the plan, this one among them",
-        "the plan",
-        "this code",
-    ),
-    FactType(
-        "plan.before",
-        Kind.TEXTS,
-        "the kinds of change that the plan makes before this one",
-        "the plan",
-        "this code",
-    ),
-    FactType("plan.subjects", Kind.COUNT, "different people it touches", "the plan", "this code"),
-    FactType("plan.licences", Kind.COUNT, "licences it takes or frees", "the plan", "this code"),
-    FactType(
-        "plan.privileged",
-        Kind.COUNT,
-        "how often it touches a privileged object",
-        "the plan",
-        "this code",
-    ),
-)
+}
 
-FACTS: Mapping[str, FactType] = MappingProxyType({fact.name: fact for fact in _CATALOGUE})
+FACTS: Mapping[str, FactType] = MappingProxyType(
+    {
+        f"{to}.{name}": FactType(f"{to}.{name}", *row)
+        for to, rows in _ROWS.items()
+        for name, *row in rows
+    }
+)
 SAME_DEPARTMENT = "target.same_department"

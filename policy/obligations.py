@@ -10,6 +10,7 @@ Rules    - approvals by the same `by`: largest quorum, shortest expiry, `before`
 import re
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -20,6 +21,7 @@ _ISO_DURATION = re.compile(
 GUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
+@lru_cache(maxsize=4096)
 def duration(text: str) -> timedelta:
     """Give the length of an ISO 8601 duration of days, hours, minutes and seconds.
 
@@ -112,7 +114,8 @@ def merge(obligations: Iterable[Obligation]) -> tuple[Obligation, ...]:
     merged: dict[tuple[str, str], Obligation] = {}
     for owed in obligations:
         key = _key(owed)
-        merged[key] = _both(merged[key], owed) if key in merged else owed
+        before = merged.get(key, owed)
+        merged[key] = owed if owed == before else _both(before, owed)
     return tuple(merged[key] for key in sorted(merged))
 
 

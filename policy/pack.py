@@ -2,28 +2,25 @@
 
 Answers  which rules are in there, or every problem there is, with its line and its remedy.
 Never    half-loads: with one problem there are no rules.
-Rules    - YAML is read as plain JSON data: no tags, anchors or dates; `no` and 8:00 are texts.
-         - a file has a largest size and depth; a key twice in one mapping is refused.
-         - one id is one rule, in all folders that are read together.
+Rules    - one id is one rule, in all folders that are read together.
+         - `parameters.yaml` declares what each organisation fills in (see policy/parameters.py).
 """
 
 import json
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
+from policy.parameters import Parameter, Parameters, Unfillable, usable, wrong_values
+from policy.plain_yaml import PlainLoader, text_of
 from policy.rule import Rule
 
 SHIPPED = Path(__file__).parent / "packs"
-MAX_FILE_BYTES = 256 * 1024
-MAX_DEPTH = 20
-
-_TAG = "tag:yaml.org,2002:"
+PARAMETERS_FILE = "parameters.yaml"
 _FORMAT = "compare with the rule format in policy/rule.py"
 _REMEDIES = {
     "extra_forbidden": "correct the name or remove it; see policy/rule.py for the names there are",
@@ -48,15 +45,26 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class PlacedRule:
-    """A rule, and where it is written."""
+    """A rule, and where it and each of its selectors are written."""
 
     rule: Rule
     file: str
     line: int
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False)
 
-    def problem(self, sentence: str, remedy: str) -> Problem:
-        """Name a problem of this rule."""
-        return Problem(self.file, self.line, f"rule `{self.rule.id}`: {sentence}", remedy)
+    def problem(self, sentence: str, remedy: str, at: str = "") -> Problem:
+        """Name a problem of this rule, or of what is written `at` a path such as `when.action`."""
+        line = self.lines.get(at, self.line)
+        return Problem(self.file, line, f"rule `{self.rule.id}`: {sentence}", remedy)
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """All that reading folders gave: rules, problems, and remarks that stop nothing."""
+
+    placed: list[PlacedRule]
+    problems: list[Problem]
+    remarks: list[Problem]
 
 
 class PackRefused(ValueError):  # noqa: N818 - a refusal, like SnapshotRefused
@@ -67,27 +75,70 @@ class PackRefused(ValueError):  # noqa: N818 - a refusal, like SnapshotRefused
         self.problems = tuple(problems)
 
 
-def load(*folders: Path) -> tuple[Rule, ...]:
+def load(*folders: Path, parameters: Mapping[str, str] | None = None) -> tuple[Rule, ...]:
     """Read all rules of the folders; raises PackRefused with every problem."""
-    placed, problems = read(*folders)
+    placed, problems = read(*folders, parameters=parameters)
     if problems:
         raise PackRefused(problems)
     return tuple(one.rule for one in placed)
 
 
-def read(*folders: Path) -> tuple[list[PlacedRule], list[Problem]]:
+def read(
+    *folders: Path, parameters: Mapping[str, str] | None = None
+) -> tuple[list[PlacedRule], list[Problem]]:
     """Read the rules that can be read, and name every problem."""
-    placed: list[PlacedRule] = []
-    problems: list[Problem] = []
+    seen = survey(*folders, parameters=parameters)
+    return seen.placed, seen.problems
+
+
+def limits(parameters: Mapping[str, str]) -> tuple[Rule, ...]:
+    """Read the publisher's limits, filled with what they ask for of all that is given."""
+    folder = SHIPPED / "global"
+    asked = declared(folder)
+    return load(folder, parameters={n: value for n, value in parameters.items() if n in asked})
+
+
+def declared(*folders: Path) -> dict[str, Parameter]:
+    """Give the parameters that the packs in these folders declare; raises PackRefused."""
+    found, problems = _declarations(folders)
+    if problems:
+        raise PackRefused(problems)
+    return found
+
+
+def survey(*folders: Path, parameters: Mapping[str, str] | None = None) -> Survey:
+    """Read folders, and name every problem and every rule that an absent parameter changed."""
+    known, problems = _declarations(folders)
+    given = dict(parameters or {})
+    problems += [Problem("parameters", 1, *wrong) for wrong in wrong_values(known, given)]
+    reading = _Reading(Parameters(known, usable(given)), Survey([], problems, []))
     for folder in folders:
-        files = sorted(p for p in folder.rglob("*") if p.suffix in {".yaml", ".yml"})
+        files = [file for file in _files(folder) if file.name != PARAMETERS_FILE]
         if not files:
             problems.append(Problem(str(folder), 1, "expected rule files, saw none", "add *.yaml"))
         for file in files:
-            found, wrong = _read_file(file)
-            placed += found
-            problems += wrong
-    return placed, problems + _repeated(placed)
+            reading.file(file)
+    problems += _repeated(reading.survey.placed)
+    return reading.survey
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if p.suffix in {".yaml", ".yml"})
+
+
+def _declarations(folders: Iterable[Path]) -> tuple[dict[str, Parameter], list[Problem]]:
+    found: dict[str, Parameter] = {}
+    problems: list[Problem] = []
+    for file in (f for folder in folders for f in _files(folder) if f.name == PARAMETERS_FILE):
+        loader, top = _nodes(file, problems)
+        for node in top:
+            try:
+                record = json.dumps(loader.construct_document(node))
+                one = Parameter.model_validate_json(record)
+                found.setdefault(one.name, one)
+            except (yaml.MarkedYAMLError, ValidationError) as wrong:
+                problems += _wrong(str(file), node, wrong)
+    return found, problems
 
 
 def _repeated(placed: Iterable[PlacedRule]) -> list[Problem]:
@@ -103,107 +154,100 @@ def _repeated(placed: Iterable[PlacedRule]) -> list[Problem]:
     return problems
 
 
-def _read_file(file: Path) -> tuple[list[PlacedRule], list[Problem]]:
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Rule files being read: what parameters say, and what was found so far."""
+
+    parameters: Parameters
+    survey: Survey
+
+    def file(self, file: Path) -> None:
+        loader, nodes = _nodes(file, self.survey.problems)
+        for node in nodes:
+            try:
+                self._rule(str(file), node, loader.construct_document(node))
+            except (yaml.MarkedYAMLError, ValidationError) as wrong:
+                self.survey.problems.extend(_wrong(str(file), node, wrong))
+
+    def _rule(self, file: str, node: yaml.Node, record: object) -> None:
+        try:
+            filled = self.parameters.fill(record)
+        except Unfillable as wrong:
+            for at, sentence, remedy in wrong.complaints:
+                line, path = _place(node, at)
+                self.survey.problems.append(Problem(file, line, f"`{path}`: {sentence}", remedy))
+            return
+        rule = Rule.model_validate_json(json.dumps(filled.record))
+        placed = PlacedRule(rule, file, _line(node), dict(_lines(node)))
+        if filled.kept:
+            self.survey.placed.append(placed)
+        if filled.remark:
+            self.survey.remarks.append(placed.problem(*filled.remark))
+
+
+def _nodes(file: Path, problems: list[Problem]) -> tuple[PlainLoader, list[yaml.Node]]:
+    """Open a file of one thing or a list of things; what keeps it from being read is a problem."""
+    loader = PlainLoader("")
     try:
-        loader = _PlainLoader(_text_of(file))
+        loader = PlainLoader(text_of(file))
         top = loader.get_single_node()
     except yaml.MarkedYAMLError as wrong:
         line = wrong.problem_mark.line + 1 if wrong.problem_mark else 1
-        return [], [Problem(str(file), line, str(wrong.problem), "correct the YAML")]
+        problems.append(Problem(str(file), line, str(wrong.problem), "correct the YAML"))
+        return loader, []
     except (yaml.YAMLError, ValueError, OSError) as wrong:
-        return [], [Problem(str(file), 1, str(wrong), "save it as UTF-8 YAML of moderate size")]
+        remedy = "save it as UTF-8 YAML of moderate size"
+        problems.append(Problem(str(file), 1, str(wrong), remedy))
+        return loader, []
     nodes = top.value if isinstance(top, yaml.SequenceNode) else [top] if top else []
     if not nodes:
-        return [], [Problem(str(file), 1, "expected a rule, saw none", "write one or remove it")]
-    placed: list[PlacedRule] = []
-    problems: list[Problem] = []
-    for node in nodes:
-        _read_rule(str(file), loader, node, placed, problems)
-    return placed, problems
+        problems.append(
+            Problem(str(file), 1, "expected a rule, saw none", "write one or remove it")
+        )
+    return loader, nodes
 
 
-def _read_rule(
-    file: str,
-    loader: "_PlainLoader",
-    node: yaml.Node,
-    placed: list[PlacedRule],
-    problems: list[Problem],
-) -> None:
-    try:
-        record = json.dumps(loader.construct_document(node))
-        placed.append(PlacedRule(Rule.model_validate_json(record), file, _line(node)))
-    except yaml.MarkedYAMLError as wrong:
+def _wrong(
+    file: str, node: yaml.Node, wrong: yaml.MarkedYAMLError | ValidationError
+) -> list[Problem]:
+    if isinstance(wrong, yaml.MarkedYAMLError):
         line = wrong.problem_mark.line + 1 if wrong.problem_mark else _line(node)
-        problems.append(Problem(file, line, str(wrong.problem), "correct the YAML"))
-    except ValidationError as wrong:
-        for error in wrong.errors():
-            line, path = _place(node, error["loc"])
-            sentence = f"`{path}`: {error['msg'].removeprefix('Value error, ')}"
-            problems.append(Problem(file, line, sentence, _REMEDIES.get(error["type"], _FORMAT)))
-
-
-def _text_of(file: Path) -> str:
-    with file.open("rb") as opened:
-        raw = opened.read(MAX_FILE_BYTES + 1)
-    if len(raw) > MAX_FILE_BYTES:
-        raise ValueError(f"expected at most {MAX_FILE_BYTES} bytes, saw more")
-    return raw.decode("utf-8")
+        return [Problem(file, line, str(wrong.problem), "correct the YAML")]
+    problems = []
+    for error in wrong.errors():
+        line, path = _place(node, error["loc"], at_name=error["type"] == "extra_forbidden")
+        sentence = f"`{path}`: {error['msg'].removeprefix('Value error, ')}"
+        problems.append(Problem(file, line, sentence, _REMEDIES.get(error["type"], _FORMAT)))
+    return problems
 
 
 def _line(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
 
 
-def _place(node: yaml.Node, path: Sequence[str | int]) -> tuple[int, str]:
-    """Follow a path of field names into the file as far as it goes."""
+def _lines(node: yaml.Node, path: str = "") -> Iterator[tuple[str, int]]:
+    """Give the line of every name in a rule, by its path, e.g. `when.action.ids`."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            below = f"{path}.{key.value}" if path else str(key.value)
+            yield below, _line(key)
+            yield from _lines(value, below)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            yield f"{path}.{number}", _line(value)
+            yield from _lines(value, f"{path}.{number}")
+
+
+def _place(node: yaml.Node, path: Sequence[str | int], at_name: bool = False) -> tuple[int, str]:
+    """Follow a path of names into the file as far as it goes: to the last value, or its name."""
+    line = _line(node)
     for step in path:
-        below: dict[Any, yaml.Node] = {}
+        below: dict[Any, tuple[yaml.Node, yaml.Node]] = {}
         if isinstance(node, yaml.MappingNode):
-            below = {key.value: value for key, value in node.value}
+            below = {key.value: (key, value) for key, value in node.value}
         elif isinstance(node, yaml.SequenceNode):
-            below = dict(enumerate(node.value))
-        node = below.get(step, node)
-    return _line(node), ".".join(str(step) for step in path) or "rule"
-
-
-class _PlainLoader(yaml.SafeLoader):
-    """YAML whose values are JSON's, each written in exactly one way."""
-
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - PyYAML's own class-level table
-    yaml_constructors = {  # noqa: RUF012
-        tag: construct
-        for tag, construct in yaml.SafeLoader.yaml_constructors.items()
-        if tag is None
-        or tag.removeprefix(_TAG) in {"null", "bool", "int", "float", "str", "seq", "map"}
-    }
-    depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event = self.peek_event()  # type: ignore[no-untyped-call] # untyped in types-PyYAML
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise yaml.MarkedYAMLError(None, None, "expected no anchors", event.start_mark)
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            sentence = f"expected at most {MAX_DEPTH} levels"
-            raise yaml.MarkedYAMLError(None, None, sentence, event.start_mark)
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode) or key.value in seen:
-                sentence = f"expected a name that is not there yet, saw `{key.value}`"
-                raise yaml.MarkedYAMLError(None, None, sentence, key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-for _name, _pattern, _first in (
-    ("null", r"^(?:~|null|)$", ["~", "n", ""]),
-    ("bool", r"^(?:true|false)$", ["t", "f"]),
-    ("int", r"^-?(?:0|[1-9][0-9]{0,17})$", list("-0123456789")),
-    ("float", r"^-?[0-9]{1,9}\.[0-9]{1,9}$", list("-0123456789")),
-):
-    _PlainLoader.add_implicit_resolver(_TAG + _name, re.compile(_pattern), _first)
+            below = {number: (item, item) for number, item in enumerate(node.value)}
+        if step in below:
+            name, node = below[step]
+            line = _line(name if at_name else node)
+    return line, ".".join(str(step) for step in path) or "rule"

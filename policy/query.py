@@ -7,16 +7,16 @@ Rules    - missing or null is Unknown; mistyped is Unknown with an error noted.
          - a name outside the catalogue is a fault of the caller, and raises.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
+from typing import NamedTuple
 
-from policy.facts import FACTS, SAME_DEPARTMENT, FactType, Value, reading
+from policy.facts import FACTS, READERS, SAME_DEPARTMENT, FactType, Value
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """A fact as it was read: its value, where from, and when."""
 
     value: Value
@@ -52,54 +52,44 @@ class Query:
         Raises UnknownFact for a section or a fact that the catalogue does not have.
         """
         errors: list[str] = []
-        given = {name: _section(name, facts.get(name), errors) for name in _SECTIONS}
-        if strange := [*_strange_names(facts, given)]:
-            raise UnknownFact(f"unknown fact {', '.join(strange)}: expected one of {_EXPECTED}")
+        strange = [f"`{name}`" for name in facts if name not in _SECTIONS]
         known: dict[str, Fact] = {}
-        for fact, section, leaf in _GIVEN:
-            known[fact.name] = _fact(fact, given[section].get(leaf), errors)
+        for section, leaves in _SECTIONS.items():
+            given = facts.get(section)
+            if not isinstance(given, Mapping):
+                if given is not None:
+                    seen = type(given).__name__
+                    errors.append(f"`{section}` must hold named facts, not `{seen}`")
+                given = {}
+            for leaf, (fact, read) in leaves.items():
+                known[fact.name] = _fact(fact, read, given.get(leaf), errors)
+            if not leaves.keys() >= given.keys():
+                strange += [f"`{section}.{leaf}`" for leaf in given if leaf not in leaves]
+        if strange:
+            raise UnknownFact(f"unknown fact {', '.join(strange)}: expected one of {_EXPECTED}")
         known[SAME_DEPARTMENT] = _same_department(known)
         return cls(MappingProxyType(known), tuple(errors))
 
 
-_GIVEN: tuple[tuple[FactType, str, str], ...] = tuple(
-    (fact, section, leaf)
-    for name, fact in FACTS.items()
-    if name != SAME_DEPARTMENT
-    for section, _, leaf in [name.partition(".")]
-)
-_SECTIONS = tuple(dict.fromkeys(section for _, section, _ in _GIVEN))
-_EXPECTED = ", ".join(fact.name for fact, _, _ in _GIVEN)
-_NAMES = frozenset(fact.name for fact, _, _ in _GIVEN)
+_GIVEN = [fact for name, fact in FACTS.items() if name != SAME_DEPARTMENT]
+_EXPECTED = ", ".join(fact.name for fact in _GIVEN)
+_Read = Callable[[object], Value | None]
+_SECTIONS: dict[str, dict[str, tuple[FactType, _Read]]] = {}
+for _given in _GIVEN:
+    _in, _, _leaf = _given.name.partition(".")
+    _SECTIONS.setdefault(_in, {})[_leaf] = _given, READERS[_given.kind]
 
 
-def _section(name: str, raw: object, errors: list[str]) -> Mapping[object, object]:
-    if isinstance(raw, Mapping):
-        return raw
-    if raw is not None:
-        errors.append(f"`{name}` must hold named facts, not `{type(raw).__name__}`")
-    return {}
-
-
-def _strange_names(
-    facts: Mapping[str, object], given: Mapping[str, Mapping[object, object]]
-) -> Iterator[str]:
-    yield from (f"`{name}`" for name in facts if name not in given)
-    for section, names in given.items():
-        yield from (f"`{section}.{n}`" for n in names if f"{section}.{n}" not in _NAMES)
-
-
-def _fact(fact: FactType, raw: object, errors: list[str]) -> Fact:
+def _fact(fact: FactType, read: _Read, raw: object, errors: list[str]) -> Fact:
     if raw is None:
         return Unknown("not given")
     if isinstance(raw, Unknown):
         return raw
-    read = raw if isinstance(raw, Known) else None
-    value = reading(fact.kind, read.value if read else raw)
+    value = read(raw.value if isinstance(raw, Known) else raw)
     if value is None:
         errors.append(f"`{fact.name}` must be {fact.kind}, not this `{type(raw).__name__}`")
         return Unknown(f"mistyped: expected {fact.kind}")
-    return Known(value, read.source, read.read_at) if read else Known(value)
+    return Known(value, raw.source, raw.read_at) if isinstance(raw, Known) else Known(value)
 
 
 def _same_department(known: Mapping[str, Fact]) -> Fact:

@@ -73,6 +73,7 @@ class Mode(StrEnum):
 Text = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
 Words = Annotated[tuple[Text, ...], Field(min_length=1, max_length=1000)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
+Limit = Count | None
 UtcTime = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]
 
 
@@ -112,8 +113,8 @@ class ActionSelectors(_Selectors):
 
     ids: Annotated[Words | None, On(Membership, "action.id")] = None
     families: Annotated[Words | None, On(Membership, "action.family")] = None
-    risk_min: Annotated[Count | None, On(AtLeast, "action.risk")] = None
-    risk_max: Annotated[Count | None, On(AtMost, "action.risk")] = None
+    risk_min: Annotated[Limit, On(AtLeast, "action.risk")] = None
+    risk_max: Annotated[Limit, On(AtMost, "action.risk")] = None
     reversible: Annotated[bool | None, On(Equals, "action.reversible")] = None
     undo: Annotated[bool | None, On(Equals, "action.undo")] = None
     effects_any: Annotated[Words | None, On(AnyOf, "action.effects")] = None
@@ -161,18 +162,14 @@ class RuntimeSelectors(_Selectors):
 
     channels: Annotated[Words | None, On(Membership, "runtime.channel")] = None
     window: Annotated[WindowHours | None, On(Window, "runtime.now")] = None
-    sign_in_age_max_minutes: Annotated[Count | None, On(AtMost, "runtime.sign_in_age_minutes")] = (
-        None
-    )
-    sign_in_risk_max: Annotated[Count | None, On(AtMost, "runtime.sign_in_risk")] = None
+    sign_in_age_max_minutes: Annotated[Limit, On(AtMost, "runtime.sign_in_age_minutes")] = None
+    sign_in_risk_max: Annotated[Limit, On(AtMost, "runtime.sign_in_risk")] = None
     device_compliant: Annotated[bool | None, On(Equals, "runtime.device_compliant")] = None
-    bulk_max: Annotated[Count | None, On(AtMost, "runtime.bulk_count")] = None
-    changes_last_hour_max: Annotated[Count | None, On(AtMost, "runtime.changes_last_hour")] = None
-    subjects_last_hour_max: Annotated[Count | None, On(AtMost, "runtime.subjects_last_hour")] = None
-    licences_last_hour_max: Annotated[Count | None, On(AtMost, "runtime.licences_last_hour")] = None
-    privileged_last_hour_max: Annotated[
-        Count | None, On(AtMost, "runtime.privileged_last_hour")
-    ] = None
+    bulk_max: Annotated[Limit, On(AtMost, "runtime.bulk_count")] = None
+    changes_last_hour_max: Annotated[Limit, On(AtMost, "runtime.changes_last_hour")] = None
+    subjects_last_hour_max: Annotated[Limit, On(AtMost, "runtime.subjects_last_hour")] = None
+    licences_last_hour_max: Annotated[Limit, On(AtMost, "runtime.licences_last_hour")] = None
+    privileged_last_hour_max: Annotated[Limit, On(AtMost, "runtime.privileged_last_hour")] = None
 
 
 class PlanSelectors(_Selectors):
@@ -182,9 +179,9 @@ class PlanSelectors(_Selectors):
     actions_none: Annotated[Words | None, On(NoneOf, "plan.actions")] = None
     before_any: Annotated[Words | None, On(AnyOf, "plan.before")] = None
     before_none: Annotated[Words | None, On(NoneOf, "plan.before")] = None
-    subjects_max: Annotated[Count | None, On(AtMost, "plan.subjects")] = None
-    licences_max: Annotated[Count | None, On(AtMost, "plan.licences")] = None
-    privileged_max: Annotated[Count | None, On(AtMost, "plan.privileged")] = None
+    subjects_max: Annotated[Limit, On(AtMost, "plan.subjects")] = None
+    licences_max: Annotated[Limit, On(AtMost, "plan.licences")] = None
+    privileged_max: Annotated[Limit, On(AtMost, "plan.privileged")] = None
 
 
 class Selectors(_Selectors):

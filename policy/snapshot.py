@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, ValidationError
 
@@ -62,24 +62,39 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class Head(Record):
+class Statement(Record):
+    """Something that the tenant's policy key has signed."""
+
+    kind: ClassVar[str]
+    kid: Name
+    signature: str = ""
+
+    def signing_bytes(self) -> bytes:
+        """Give what is signed: all fields but the signature, and what kind of statement it is."""
+        # The kind keeps a signature over one kind of statement from passing as one over another.
+        said = self.model_dump(mode="json", exclude={"signature"})
+        return canonical({"kind": self.kind, **said})
+
+    def check_signature(self, verify: Verify) -> None:
+        """Believe that the key signed this; raises SnapshotRefused otherwise."""
+        if not self.signature:
+            raise SnapshotRefused("unsigned", "expected a signed statement, saw no signature")
+        if not verify(self.kid, self.signing_bytes(), _signature(self.signature)):
+            raise SnapshotRefused("bad_signature", f"expected a signature by key `{self.kid}`")
+
+
+class Head(Statement):
     """The one record that says which snapshot counts; a newer one always has a larger seq."""
+
+    kind: ClassVar[str] = "warrant.policy.head.v1"
 
     snapshot_id: Digest
     seq: Annotated[int, Field(ge=1)]
     sha256: Digest
-    kid: Name
-    signature: str = ""
     published_by: Name
     approved_by: Name
     issued_at: UtcTime
     prev: Digest | None = None
-
-    def signing_bytes(self) -> bytes:
-        """Give what is signed: all fields but the signature, and what kind of statement it is."""
-        # The kind keeps a signature over anything else, made with this key, from passing as a head.
-        said = self.model_dump(mode="json", exclude={"signature"})
-        return canonical({"kind": "warrant.policy.head.v1", **said})
 
 
 class _Content(Record):
@@ -113,10 +128,7 @@ def open_snapshot(
     last_seq_seen: int,
 ) -> Snapshot:
     """Believe a head and a body, or raise SnapshotRefused with the first reason not to."""
-    if not head.signature:
-        raise SnapshotRefused("unsigned", "expected a signed head, saw no signature")
-    if not verify(head.kid, head.signing_bytes(), _signature(head.signature)):
-        raise SnapshotRefused("bad_signature", f"expected a signature by key `{head.kid}`")
+    head.check_signature(verify)
     if head.seq < last_seq_seen:
         raise SnapshotRefused(
             "rolled_back", f"expected sequence {last_seq_seen} or later, saw {head.seq}"
@@ -127,9 +139,22 @@ def open_snapshot(
         raise SnapshotRefused(
             "too_old", f"expected at most {max_age} of age, issued {head.issued_at}"
         )
-    if sha256(body).hexdigest() != head.sha256:
-        raise SnapshotRefused("digest_mismatch", "expected the body that the head was signed for")
-    return Snapshot(head.snapshot_id, head.seq, _rules(head, _inflated(body)))
+    rules = open_body(body, head.sha256, head.snapshot_id)
+    try:
+        ready = RuleSet.of(rules, SnapshotRef(id=head.snapshot_id, seq=head.seq))
+    except ValueError as refused:
+        raise SnapshotRefused("bad_record", str(refused)) from refused
+    return Snapshot(head.snapshot_id, head.seq, ready)
+
+
+def open_body(body: bytes, digest: str, snapshot_id: str) -> tuple[Rule, ...]:
+    """Read the rules of a body that these two digests name; SnapshotRefused for any other bytes."""
+    if sha256(body).hexdigest() != digest:
+        raise SnapshotRefused("digest_mismatch", "expected the body that was signed for")
+    content = _inflated(body)
+    if sha256(content).hexdigest() != snapshot_id:
+        raise SnapshotRefused("digest_mismatch", "expected the content that the id names")
+    return _rules(content)
 
 
 def _signature(text: str) -> bytes:
@@ -149,14 +174,9 @@ def _inflated(body: bytes) -> bytes:
     return content
 
 
-def _rules(head: Head, content: bytes) -> RuleSet:
-    if sha256(content).hexdigest() != head.snapshot_id:
-        raise SnapshotRefused("digest_mismatch", "expected the content that the id names")
+def _rules(content: bytes) -> tuple[Rule, ...]:
     try:
         rules = _Content.model_validate_json(content).rules
-        if not rules:
-            raise SnapshotRefused("empty", "expected at least one rule, saw none")
-        return RuleSet.of(rules, SnapshotRef(id=head.snapshot_id, seq=head.seq))
     except ValidationError as refused:
         first = refused.errors()[0]
         code = "unreadable" if first["type"] == "json_invalid" else "bad_record"
@@ -164,8 +184,9 @@ def _rules(head: Head, content: bytes) -> RuleSet:
         raise SnapshotRefused(
             code, f"expected rules, saw at `{where}`: {first['msg']}"
         ) from refused
-    except ValueError as refused:
-        raise SnapshotRefused("bad_record", str(refused)) from refused
+    if not rules:
+        raise SnapshotRefused("empty", "expected at least one rule, saw none")
+    return rules
 
 
 def _refuse_inexact(data: Any) -> None:

@@ -9,39 +9,30 @@ Rules
 - any doubt is StoreUnusable: there is no last good snapshot to fall back to;
 - a head is believed for MAX_AGE: a policy that nobody has signed again for so long is stale.
 
-Never here: what rules mean, and who may publish (the publisher's own identity may write these
-tables; the running app's may only read them).
+Never here: what rules mean, and any write: the running app's identity may only read these tables.
+Who may write them is `policy_publisher`, which the app never loads.
 """
 
 import asyncio
-import base64
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from agent.adapters.columns import Row
-from agent.adapters.tables import Rows, etag_of
-from agent.errors import StoreUnusable, Transient
+from agent.adapters.tables import Rows
+from agent.errors import StoreUnusable
 from agent.ports import Clock
-from policy.entity import HEAD_KEYS, body_entities, body_of, head_entity, head_of, rule_entity
-from policy.rule import Rule
+from policy.entity import HEAD_KEYS, body_of, head_of, seq_key
 from policy.snapshot import (
     CLOCK_SKEW,
-    Body,
     Head,
     Snapshot,
     SnapshotRefused,
     Verify,
     open_snapshot,
-    write_body,
 )
 
 MAX_AGE = timedelta(days=90)
 RECENT = timedelta(seconds=30)
-_RULES_AT_ONCE = 50  # rows a transaction: 50 of the largest stay under its 4 MiB
-_PLACES = 100
-
-Sign = Callable[[bytes], Awaitable[tuple[str, bytes]]]
-"""message -> (kid, raw signature), by a key that only the publisher may use."""
 
 
 class PolicyTable:
@@ -68,8 +59,8 @@ class PolicyTable:
         before, now = self._held, self._clock.now()
         self._read_at = None
         try:
-            head = await _head(self._heads)
-            snapshot = await self._believed(head, before, now)
+            found = await head_now(self._heads)
+            snapshot = await self._believed(found[0] if found else None, before, now)
         except SnapshotRefused as refused:
             raise StoreUnusable(refused.code, refused.sentence) from None
         self._read_at = now
@@ -100,12 +91,13 @@ class PolicyTable:
     async def _load(
         self, head: Head, before: tuple[Head, Snapshot] | None, now: datetime
     ) -> Snapshot:
-        rows = await self._snapshots.query("snapshot", between=_parts(head.seq))
+        head.check_signature(self._verify)  # nothing is fetched for a head that nobody signed
+        body = await body_now(self._snapshots, "snapshot", seq_key(head.seq))
         # In a thread: a large policy takes a good part of a second to parse and to index.
         snapshot = await asyncio.to_thread(
             open_snapshot,
             head,
-            _joined(rows),
+            body,
             verify=self._verify,
             now=now,
             max_age=self._max_age,
@@ -118,100 +110,24 @@ class PolicyTable:
         return snapshot
 
 
-class PolicyPublisher:
-    """Writes a new policy: rule versions, then the snapshot, then the head that makes it count."""
-
-    def __init__(self, policies: Rows, snapshots: Rows, heads: Rows, clock: Clock) -> None:
-        self._policies, self._snapshots, self._heads = policies, snapshots, heads
-        self._clock = clock
-
-    async def publish(
-        self, rules: Sequence[Rule], kid: str, sign: Sign, *, published_by: str, approved_by: str
-    ) -> Head:
-        """Make these rules the tenant's policy; Transient when another publisher was faster."""
-        row = await self._heads.get(*HEAD_KEYS)
-        last = None if row is None else _read_head(row)
-        await self._keep_versions(rules)
-        body = write_body(rules)
-        unsigned = Head(
-            snapshot_id=body.id,
-            seq=await self._keep_body(body, 1 + (last.seq if last else 0)),
-            sha256=body.sha256,
-            kid=kid,
-            published_by=published_by,
-            approved_by=approved_by,
-            issued_at=self._clock.now(),
-            prev=last.snapshot_id if last else None,
-        )
-        signed_by, signature = await sign(unsigned.signing_bytes())
-        if signed_by != kid:
-            raise StoreUnusable("wrong_key", f"expected a signature by `{kid}`, saw `{signed_by}`")
-        head = unsigned.model_copy(update={"signature": _base64url(signature)})
-        counts = (
-            await self._heads.insert(head_entity(head))
-            if row is None
-            else await self._heads.merge(head_entity(head), etag_of(row))
-        )
-        if not counts:
-            raise _race()
-        return head
-
-    async def published(self) -> str | None:
-        """Return the id of the snapshot that counts now, or None before the first."""
-        row = await self._heads.get(*HEAD_KEYS)
-        return None if row is None else _read_head(row).snapshot_id
-
-    async def _keep_versions(self, rules: Sequence[Rule]) -> None:
-        """Add a row for every rule that is new or changed."""
-        newest = {
-            row["RowKey"].rpartition("|")[0]: row for row in await self._policies.query("rule")
-        }
-        fresh: list[Row] = []
-        for rule in rules:
-            kept = newest.get(f"{rule.layer}|{rule.id}")
-            row = rule_entity(rule, 1 + (kept["version"] if kept else 0))
-            if kept is None or kept["body"] != row["body"]:
-                fresh.append(row)
-        for at in range(0, len(fresh), _RULES_AT_ONCE):
-            if not await self._policies.transaction(fresh[at : at + _RULES_AT_ONCE]):
-                raise _race()
-
-    async def _keep_body(self, body: Body, first: int) -> int:
-        """Add the snapshot at the first free sequence number, and return that number."""
-        for seq in range(first, first + _PLACES):
-            # A publisher that was stopped before its head leaves a body behind: its place is taken.
-            kept = [await self._snapshots.insert(row) for row in body_entities(body, seq)]
-            if all(kept):
-                return seq
-        raise _race()
-
-
-async def _head(heads: Rows) -> Head | None:
+async def head_now(heads: Rows) -> tuple[Head, Row] | None:
+    """Return the head that is stored and its row, unverified; StoreUnusable for any other row."""
     row = await heads.get(*HEAD_KEYS)
-    return None if row is None else _read_head(row)
+    return None if row is None else (read_head(row), row)
 
 
-def _read_head(row: Mapping[str, object]) -> Head:
+def read_head(row: Mapping[str, object]) -> Head:
+    """Return the head of a row, unverified; StoreUnusable when it is no head."""
     try:
         return head_of(row)
     except ValueError:
         raise StoreUnusable("head_unreadable", "expected a policy head, saw another row") from None
 
 
-def _joined(rows: Sequence[Row]) -> bytes:
+async def body_now(snapshots: Rows, partition: str, name: str) -> bytes:
+    """Return the joined parts of a body, unverified; SnapshotRefused where one is missing."""
+    rows = await snapshots.query(partition, between=(f"{name}|00", f"{name}|99"))
     try:
         return body_of(rows)
     except (KeyError, TypeError, ValueError):
         raise SnapshotRefused("body_missing", "expected all parts of the snapshot") from None
-
-
-def _parts(seq: int) -> tuple[str, str]:
-    return f"{seq:010d}|00", f"{seq:010d}|99"
-
-
-def _base64url(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
-
-
-def _race() -> Transient:
-    return Transient("publish_race", "expected to publish alone, saw another publisher")

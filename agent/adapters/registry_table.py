@@ -34,6 +34,7 @@ class Registration(Frozen):
     signing_kid: str
     service_desk: Guid
     identity: Guid  # client id of the managed identity that reaches this tenant's stores
+    publisher: Guid  # client id of the identity that may write its policy; the app never uses it
     enabled: bool = True
 
 

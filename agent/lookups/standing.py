@@ -8,8 +8,8 @@ from typing import ClassVar
 from pydantic import JsonValue
 
 from agent.lookups._lookup import PersonLookup, Question
-from agent.lookups._roles import ROLE_NAMES
 from agent.ports import M365
+from policy.roles import ROLE_NAMES
 
 
 class Standing(PersonLookup):

@@ -10,6 +10,10 @@ nothing else. Exit 0 says that it ran; goals are coloured and never fail it (tim
     start.import  what importing the app costs
     start.first   how soon it answers
     loop.peers    the same work on other engines (--peers; installs them, needs the network)
+    policy.engine what a policy decision costs, at 100, 1,000 and 10,000 rules
+    policy.peers  the same decisions on other policy engines (--peers, too)
+
+`python3 -m local bench policy` measures one group, its peers too.
 """
 
 from collections.abc import Sequence

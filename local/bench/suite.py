@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from local.azurite import AzuriteError
-from local.bench import engine, loop, start
+from local.bench import engine, loop, policy, start
 from local.bench.bed import Bed, bed
 from local.bench.client import BenchError
 from local.bench.kill import kill, kill_bed
@@ -26,9 +26,14 @@ _ON_A_BED: dict[str, Callable[[Bed, bool], tuple[Section, ...]]] = {
     "start.first": lambda on, quick: (start.first(on, quick=quick),),
     "loop.peers": lambda on, quick: peers(on, quick=quick),
 }
-_ALONE = {"start.import": start.imports, "engine.step": engine.step}
-_KILL, _PEERS = "loop.kill", "loop.peers"
-NAMES = (*_ALONE, *_ON_A_BED, _KILL)
+_ALONE = {
+    "start.import": start.imports,
+    "engine.step": engine.step,
+    "policy.engine": policy.engine,
+}
+_KILL, _POLICY_PEERS = "loop.kill", "policy.peers"
+NAMES = (*_ALONE, *_ON_A_BED, _KILL, _POLICY_PEERS)
+GROUPS = tuple(dict.fromkeys(name.partition(".")[0] for name in NAMES))
 
 
 def main(arguments: Sequence[str], about: str) -> int:
@@ -38,7 +43,8 @@ def main(arguments: Sequence[str], about: str) -> int:
         report = REPORT.validate_json(told.render.read_bytes())
         print(as_markdown(report), end="")
         return 0
-    wanted = told.only or [name for name in NAMES if name != _PEERS or told.peers]
+    asked = [*told.only, *(name for group in told.groups for name in group)]
+    wanted = asked or [name for name in NAMES if not name.endswith(".peers") or told.peers]
     names = [name for name in NAMES if name in wanted]
     with TemporaryDirectory(prefix="warrant-bench-") as folder:
         try:
@@ -59,6 +65,7 @@ def _options(arguments: Sequence[str], about: str) -> argparse.Namespace:
         description=about,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("groups", nargs="*", type=_group, metavar="GROUP", help=", ".join(GROUPS))
     parser.add_argument("--quick", action="store_true", help="fewer runs, under a minute")
     parser.add_argument("--only", type=_names, default=[], metavar="NAME[,NAME]")
     parser.add_argument("--peers", action="store_true", help="other engines too")
@@ -76,6 +83,12 @@ def _names(text: str) -> list[str]:
     return names
 
 
+def _group(text: str) -> list[str]:
+    if text not in GROUPS:
+        raise argparse.ArgumentTypeError(f"expected {', '.join(GROUPS)}; saw {text}")
+    return [name for name in NAMES if name.partition(".")[0] == text]
+
+
 def run(names: Sequence[str], data: Path, *, quick: bool) -> Report:
     """Run the benchmarks of these names and return the report."""
     seen, began, at = machine(), time.monotonic(), datetime.now(UTC)
@@ -87,6 +100,8 @@ def run(names: Sequence[str], data: Path, *, quick: bool) -> Report:
     for _ in _told(names, (_KILL,)):
         with kill_bed(data / "kill") as (on, proxy):
             sections.append(kill(on, proxy, quick=quick))
+    for _ in _told(names, (_POLICY_PEERS,)):
+        sections.append(policy.peers(data / "peers", quick=quick))
     seconds = time.monotonic() - began
     return Report(at=at, machine=seen, quick=quick, seconds=seconds, sections=tuple(sections))
 

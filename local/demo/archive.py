@@ -16,12 +16,11 @@ from azure.data.tables import TableServiceClient
 
 from agent.audit import Flaw, verify_chain
 from agent.domain import Work
-from agent.onboard import Organisation, onboard
 from agent.records import AuditRecord
 from agent.settings import Settings
 from agent.values import RequestId, TenantId
 from agent.wiring import Deployment
-from local.onboarding import PACKS
+from local.onboarding import DECIDERS, PACKS, republish
 from local.up import trusting
 from policy.pack import load
 
@@ -65,16 +64,12 @@ class Archive:
 
     def publish(self, without: frozenset[str] = frozenset()) -> None:
         """Sign and publish the default policy of the first tenant, less some rules."""
-        rules = [r for r in load(PACKS / "global", PACKS / "tenant-default") if r.id not in without]
 
         async def ask(deployment: Deployment) -> None:
-            known = await deployment.registry().find(self.first)
-            if known is None:
-                raise LookupError(f"expected {self.first} on the registry, saw nothing")
-            told = known.model_dump(include=set(Organisation.model_fields)) | {"targets": ()}
-            organisation = Organisation.model_validate(told)
-            hands = {"published_by": "local operator", "approved_by": "local second person"}
-            await onboard(deployment, organisation, rules, **hands)
+            deciders = DECIDERS[str(self._facts["tenants"][0]["domain"])]
+            rules = load(PACKS / "global", PACKS / "tenant-default", parameters=deciders)
+            kept = [rule for rule in rules if rule.id not in without]
+            await republish(deployment, self.first, kept)
 
         self._opened(ask)
 

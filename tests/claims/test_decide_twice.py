@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 
-from agent.adapters.policies_table import PolicyPublisher
-from agent.onboard import SIGNING_KEY
 from agent.settings import Settings
 from agent.wiring import Deployment
-from local.onboarding import PACKS
+from local.onboarding import PACKS, republish
 from local.stage import Stage
 from local.up import World, trusting
 from policy.pack import load
@@ -55,18 +53,7 @@ async def publish(world: World, rules: tuple[Rule, ...]) -> None:
     with trusting(world.environment):
         deployment = Deployment(Settings.of(world.environment))
         try:
-            registered = await deployment.registry().find(world.facts["tenants"][0]["id"])
-            assert registered is not None
-            account = deployment.account(registered.tables_endpoint, registered.identity)
-            vault = deployment.vault(registered.vault_url, registered.identity)
-            rows = (account.rows(t) for t in ("Policies", "PolicySnapshots", "PolicyHeads"))
-            await PolicyPublisher(*rows, deployment.clock).publish(
-                rules,
-                registered.signing_kid,
-                lambda message: vault.sign(SIGNING_KEY, message),
-                published_by="one",
-                approved_by="another",
-            )
+            await republish(deployment, world.facts["tenants"][0]["id"], rules)
         finally:
             await deployment.close()
 

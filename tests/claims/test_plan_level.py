@@ -22,7 +22,7 @@ from policy.decide import RuleSet, decide
 from policy.query import Query
 from policy.rule import Rule
 from policy.snapshot import write_body
-from tests.claims.test_decide_twice import AF, RULES, publish
+from tests.claims.test_decide_twice import AF, RULES, publish, waiting
 
 pytestmark = pytest.mark.stack
 BUDGET = 3
@@ -121,20 +121,18 @@ def test_six_requests_at_once_never_exceed_a_budget_of_three(stage: Stage) -> No
 
 
 async def test_without_a_place_in_the_budget_there_is_no_act(world: World, stage: Stage) -> None:
-    """The plan stands, since no rule asks for a budget; what cannot be counted is not done."""
+    """The plan was made while the hour could be counted; now no place in it can be taken."""
     at = world.facts["tables"][world.facts["tenants"][0]["id"]]
     name = at["endpoint"].rstrip("/").rsplit("/", 1)[-1]
-    group = stage.group("Budget 2027")
-    left = [m for m in group["members"] if m != stage.oid("jonas.weber" + AF)]
-    stage.set_object("groups", group["id"], {"members": left})
+    person, request, pending = waiting(stage, "raj.patel")
     mark = stage.mark()
     service = TableServiceClient(
         at["endpoint"], credential=AzureNamedKeyCredential(name, at["key"])
     )
     service.delete_table("Budget")
     try:
-        jonas = stage.person("jonas.weber" + AF)
-        seen = jonas.follow(jonas.ask("I can't get into the Budget 2027 SharePoint"))
+        assert stage.person("olga.brandt" + AF).decide(pending, "approve").status == 200
+        seen = person.follow(request)
     finally:
         service.create_table("Budget")
         service.close()

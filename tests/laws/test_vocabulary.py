@@ -1,31 +1,39 @@
 """What rules may speak of and what the agent can do are one vocabulary."""
 
+from typing import get_args
+
 from agent.actions import ACTIONS
-from agent.lookups._roles import ROLE_NAMES
-from policy.pack import SHIPPED, load
-
-RULES = load(*sorted(p for p in SHIPPED.iterdir() if p.is_dir()))
-
-
-def test_a_shipped_rule_names_only_actions_that_exist() -> None:
-    known = {kind.name for kind in ACTIONS}
-    for rule in RULES:
-        for selectors in (rule.when, rule.unless):
-            named = set((selectors.action.ids if selectors else None) or ())
-            assert named <= known, f"{rule.id} names {named - known}"
+from agent.domain import Request
+from policy.actions import CATALOGUE
+from policy.facts import EFFECTS
+from policy.roles import ROLE_NAMES
+from policy.words import CHANNELS
 
 
-def test_a_shipped_rule_names_only_families_that_exist() -> None:
-    known = {kind.family for kind in ACTIONS}
-    for rule in RULES:
-        assert set(rule.when.action.families or ()) <= known, rule.id
+def test_every_registered_action_is_catalogued_with_the_same_values() -> None:
+    for kind in ACTIONS:
+        told = CATALOGUE[kind.name]
+        assert (told.family, told.risk, told.reversible) == (
+            kind.family,
+            kind.risk,
+            kind.reversible,
+        ), kind.name
 
 
-def test_a_shipped_rule_names_only_roles_that_microsoft_has() -> None:
-    known = set(ROLE_NAMES.values())
-    for rule in RULES:
-        named = set(rule.when.requester.roles_any or ()) | set(rule.when.requester.roles_none or ())
-        assert named <= known, f"{rule.id} names {named - known}"
+def test_the_catalogue_is_well_formed() -> None:
+    for name, kind in CATALOGUE.items():
+        assert kind.id == name == name.lower()
+        assert name.startswith(f"{kind.family}.")
+        assert 0 <= kind.risk <= 4
+        assert kind.effects <= set(EFFECTS), name
+        assert kind.meaning.endswith("."), name
+        # What is lost, told or given to Warrant itself is never a small matter.
+        if kind.effects - {"grants_access"}:
+            assert kind.risk >= 2, name
+
+
+def test_rules_know_the_channels_that_requests_come_through() -> None:
+    assert set(CHANNELS) == set(get_args(Request.model_fields["channel"].annotation))
 
 
 def test_an_action_is_carried_by_roles_that_microsoft_has() -> None:

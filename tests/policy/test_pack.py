@@ -28,6 +28,7 @@ tests:
   - {name: sales, query: {requester: {department: Sales}}, applies: false}
 provenance: {author: ada, approver: grace, created_at: "2026-11-23T09:00:00Z", change: first}
 """
+DEFAULT = str(SHIPPED / "tenant-default")
 QUERY = {"requester": {"department": "Finance", "kind": "member"}}
 
 
@@ -170,13 +171,13 @@ def test_explain_in_a_batch_prints_one_decision_a_line(
 def test_explain_for_people_names_layers_and_the_nearest_miss(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    facts = {**QUERY, "action": {"family": "mailbox", "risk": 1}, "target": {"tags": 3}}
+    facts = {**QUERY, "action": {"family": "audit", "risk": 1}, "target": {"tags": 3}}
     monkeypatch.setattr(sys, "stdin", StringIO(json.dumps(facts)))
-    code, out, _ = run(capsys, "explain", "--rules", str(SHIPPED), "--query", "-", "--human")
+    code, out, _ = run(capsys, "explain", "--rules", DEFAULT, "--query", "-", "--human")
     assert code == 0
     assert out.startswith("DENY: ")
     assert "tenant     silent" in out
-    assert "nearest permit `tenant-group-membership-is-on`: missed on action.families" in out
+    assert "nearest permit `tenant-everyday-work-is-on`: missed on action.families" in out
     assert "in doubt on target.types, target.tags_none" in out
     assert "mistyped: `target.tags` must be a list of texts" in out
 

@@ -99,6 +99,7 @@ def registered(**changes: Any) -> Registration:
         "signing_kid": "k",
         "service_desk": person(9),
         "identity": person(8),
+        "publisher": person(7),
     }
     return Registration(**(said | changes))
 

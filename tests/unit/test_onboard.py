@@ -2,8 +2,8 @@
 
 import pytest
 
-from agent.onboard import with_limits
 from policy.pack import SHIPPED, load
+from policy.publishing import with_limits
 from policy.rule import Rule
 
 LIMITS = load(SHIPPED / "global")
@@ -12,9 +12,9 @@ OWN = load(SHIPPED / "tenant-default")
 
 def test_a_tenants_rules_come_with_the_limits_whether_given_or_not() -> None:
     whole = sorted(rule.id for rule in (*LIMITS, *OWN))
-    assert sorted(rule.id for rule in with_limits(OWN)) == whole
-    assert sorted(rule.id for rule in with_limits((*LIMITS, *OWN))) == whole
-    assert with_limits(()) == LIMITS
+    assert sorted(rule.id for rule in with_limits(OWN, LIMITS)) == whole
+    assert sorted(rule.id for rule in with_limits((*LIMITS, *OWN), LIMITS)) == whole
+    assert with_limits((), LIMITS) == LIMITS
 
 
 def test_a_limit_cannot_be_replaced_by_a_rule_of_its_name() -> None:
@@ -29,4 +29,4 @@ def test_a_limit_cannot_be_replaced_by_a_rule_of_its_name() -> None:
         }
     )
     with pytest.raises(ValueError, match=LIMITS[1].id):
-        with_limits((harmless,))
+        with_limits((harmless,), LIMITS)

@@ -101,7 +101,7 @@ def test_where_planning_stopped_is_kept_with_what_policy_said() -> None:
 
 
 def test_silence_in_a_layer_refuses_and_says_that_no_rule_permits_it() -> None:
-    refusal = refused(scene(rules(without="tenant-group-membership-is-on")))
+    refusal = refused(scene(rules(without=["tenant-group-membership-is-on"])))
     assert refusal.for_admin == "layer tenant: no rule permits it"
 
 

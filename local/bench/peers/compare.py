@@ -7,24 +7,22 @@ point where it hurts: the change is made, and nobody has heard of it yet.
 
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from local.bench.bed import Bed, said_by
 from local.bench.cast import reset
-from local.bench.client import BenchError, calls_of
+from local.bench.client import calls_of
 from local.bench.kill import hold_in_graph, kill_at, kill_bed, point
 from local.bench.loop import Cells, Figures, of_worker, ours, rounds_for
 from local.bench.path import writes
+from local.bench.peers.environment import environment
 from local.bench.report import Cell, Goal, Section
 
 _WARRANT = "Warrant"
 _WORST = "write carried out, not answered"
 _NEEDED = ("aiohttp", "azure-data-tables", "pydantic", "pyyaml", "tzdata")
-_INSTALL_SECONDS = 300
 _RUN_SECONDS = 60.0
 
 
@@ -54,7 +52,11 @@ PEERS = (
 
 def peers(bed: Bed, *, quick: bool) -> tuple[Section, Section]:
     """Measure every peer and Warrant by turns, then kill each once."""
-    pythons = {peer: _environment(bed.world.data.parent / "peers", peer) for peer in PEERS}
+    folder = bed.world.data.parent / "peers"
+    pythons = {
+        peer: environment(folder / peer.module.rpartition(".")[2], peer.packages, _NEEDED)
+        for peer in PEERS
+    }
     wanted = [(latency, crowd) for latency in (0, 100) for crowd in ((1,) if quick else (1, 32))]
     whole: dict[str, Cells] = {name: {} for name in (*(p.name for p in PEERS), _WARRANT)}
     for key in wanted:
@@ -127,29 +129,6 @@ def _kills(killed: dict[str, tuple[Cell, ...]]) -> Section:
             "Warrant find it themselves",
         ),
     )
-
-
-def _environment(folder: Path, peer: Peer) -> str:
-    """Return the interpreter of a peer's own environment, made unless it is there."""
-    home = folder / peer.module.rpartition(".")[2]
-    python, made = home / "bin" / "python", home / "made"
-    pins = [*peer.packages, *(f"{name}=={version(name)}" for name in _NEEDED)]
-    if made.exists() and made.read_text(encoding="utf-8") == "\n".join(pins):
-        return str(python)
-    uv = [sys.executable, "-m", "uv"]
-    _run([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(home)])
-    _run([*uv, "pip", "install", "--quiet", "--python", str(python), *pins])
-    made.write_text("\n".join(pins), encoding="utf-8")
-    return str(python)
-
-
-def _run(command: list[str]) -> None:
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=_INSTALL_SECONDS, check=False
-    )
-    if done.returncode != 0:
-        said = "\n".join(done.stderr.splitlines()[-5:])
-        raise BenchError(f"expected `{' '.join(command[2:5])}` to work, saw\n{said}")
 
 
 def _measured(
