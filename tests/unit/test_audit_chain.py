@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.audit import ZERO, body_of, chain, link_hash, verify_chain
+from agent.audit.chain import ZERO, body_of, chain, link_hash, verify_chain
 from agent.records import AuditRecord, Draft
 from tests.unit.values import FREYA, NADIA, NOW, OLGA
 
