@@ -1,9 +1,9 @@
 """Does an audit bundle hold? For a sceptic to read; needs Python 3.11 and `cryptography` only.
 
-Lines of canonical JSON: a header, signed checkpoints, records. A record's `hash` is SHA-256 of its
-line without `hash`, `prev` the hash before; a withheld record shows its hash only. A checkpoint
-signs how many records there were, the last hash and the Merkle root (RFC 6962). Only the caller's
-keys count. A finding: code, first and last record, line. The `uncovered` end could be cut off.
+Lines of canonical JSON: header, signed checkpoints, records. A record's `hash` is SHA-256 of its
+line without `hash`, `prev` the hash before; a withheld one shows its hash only. A checkpoint signs
+how many records there were, the last hash and the Merkle root (RFC 6962); only the caller's keys
+count. Findings: code, first and last record, line. An `uncovered` end could be cut off unseen.
 """
 
 import argparse
@@ -57,13 +57,14 @@ class Bundle:
         except InvalidSignature:
             self.note(None, None, bad_signature=True)
 
-    def foreign(self, seq: int | None, said: dict[str, Any]) -> bool:
+    def foreign(self, seq: int | None, said: dict[str, Any], kind: str = "") -> bool:
         other = said.get("tenant", self.tenant) != self.tenant
-        return self.note(seq, seq, unknown_schema=said["v"] not in VERSIONS, foreign_tenant=other)
+        strange = said["v"] not in VERSIONS or kind not in ("", said.get("kind"))
+        return self.note(seq, seq, unknown_schema=strange, foreign_tenant=other)
 
     def header(self, said: dict[str, Any], _: bytes) -> None:
         self.tenant = self.tenant or str(said["tenant"])
-        self.foreign(None, said)
+        self.foreign(None, said, "warrant.audit.bundle")
         self.kids, self.ended, self.tip = said["keys"], moment(said["exported_at"]), said["prev"]
         self.seq, self.last = int(said["first"]) - 1, int(said["last"])
         self.peaks = [bytes.fromhex(peak) for peak in said["peaks"]]
@@ -71,19 +72,19 @@ class Bundle:
     def checkpoint(self, said: dict[str, Any], _: bytes) -> None:
         size, raw = int(said["size"]), urlsafe_b64decode(said.pop("signature") + "==")
         halves = (int.from_bytes(half, "big") for half in (raw[:32], raw[32:]))
-        text = encode(said | {"kind": "warrant.audit.checkpoint"}).encode()
         key: Any = self.keys.get(self.kids.get(said["kid"], "").strip())
-        if self.note(size, size, unknown_key=key is None) or self.foreign(size, said):
+        wrong = self.foreign(size, said, "warrant.audit.checkpoint")
+        if self.note(size, size, unknown_key=key is None) or wrong:
             return
-        key.verify(utils.encode_dss_signature(*halves), text, ec.ECDSA(SHA256()))
+        key.verify(utils.encode_dss_signature(*halves), encode(said).encode(), ec.ECDSA(SHA256()))
         known = self.signed.setdefault(size, said | {"at": moment(said["at"])})
         differ = any(known[name] != said[name] for name in ("root", "last_hash"))
         self.note(size, size, forked=differ, swapped=size <= self.seq)
 
     def record(self, said: dict[str, Any], line: bytes) -> None:
         seq, prev = int(said["seq"]), None
-        self.withheld += "body" not in said
-        if "body" in said:
+        self.withheld += said.keys() == {"hash", "seq"}
+        if said.keys() != {"hash", "seq"}:
             self.foreign(seq, body := said["body"])
             head, _, tail = line.rpartition(b',"hash":"')
             edited = sha256(head + tail[65:-1]).hexdigest() != said["hash"]
@@ -133,7 +134,7 @@ class Bundle:
         self.note(self.seq + 1, end, truncated=self.seq < end or not self.line)
         if self.since:
             self.uncovered = (self.since, self.seq)
-            self.meet(self.ended, self.signed_to == 0)
+            self.meet(self.ended, not self.signed)
 
 
 if __name__ == "__main__":
