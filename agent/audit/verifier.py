@@ -32,7 +32,7 @@ class Bundle:
 
     def __init__(self, keys: list[bytes], tenant: str | None = None) -> None:
         self.keys: dict[str, Any] = {k.decode().strip(): load_pem_public_key(k) for k in keys}
-        self.tenant, self.kids, self.signed = tenant, dict[str, str](), dict[int, dict[str, Any]]()
+        self.tenant, self.kids, self.signed = tenant, dict[str, str](), dict[int, Any]()
         self.findings = list[tuple[str, int | None, int | None, int]]()
         self.gaps, self.late, self.uncovered = list[tuple[int, int]](), set[int](), (0, 0)
         self.line = self.records = self.withheld = self.seq = self.last = self.signed_to = 0
@@ -77,9 +77,9 @@ class Bundle:
         if self.note(size, size, unknown_key=key is None) or wrong:
             return
         key.verify(utils.encode_dss_signature(*halves), encode(said).encode(), ec.ECDSA(SHA256()))
-        known = self.signed.setdefault(size, said | {"at": moment(said["at"])})
-        differ = any(known[name] != said[name] for name in ("root", "last_hash"))
-        self.note(size, size, forked=differ, swapped=size <= self.seq)
+        says = said["last_hash"], said["root"], moment(said["at"])
+        forked = self.signed.setdefault(size, says)[:2] != says[:2]
+        self.note(size, size, forked=forked, swapped=size <= self.seq)
 
     def record(self, said: dict[str, Any], line: bytes) -> None:
         seq, prev = int(said["seq"]), None
@@ -113,11 +113,10 @@ class Bundle:
         self.seq, self.tip, self.since = seq, digest, self.since or seq
         if signed := self.signed.get(seq):
             root = reduce(lambda low, high: sha256(b"\1" + high + low).digest(), self.peaks[::-1])
-            seen = digest, root.hex() if self.whole else signed["root"]
-            fits = seen == (signed["last_hash"], signed["root"])
-            self.note(self.since, seq, recomputed=not fits)  # since: the first not signed yet
-            self.signed_to = seq if fits else self.signed_to
-            self.meet(signed["at"])
+            seen = digest, root.hex() if self.whole else signed[1]
+            wrong = self.note(self.since, seq, recomputed=seen != signed[:2])
+            self.signed_to = self.signed_to if wrong else seq
+            self.meet(signed[2])
 
     def meet(self, at: datetime, unsigned: bool = False) -> None:
         late = unsigned or self.seq - self.since >= EVERY or at - self.began > WITHIN + SKEW

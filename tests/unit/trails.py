@@ -46,11 +46,14 @@ class Key:
         public = self.private.public_key()
         return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
-    def signer(self, kid: str = KID) -> Sign:
+    def sign(self, message: bytes) -> tuple[str, bytes]:
+        raw = self.private.sign(message, ec.ECDSA(SHA256()))
+        r, s = utils.decode_dss_signature(raw)
+        return KID, r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+    def signer(self) -> Sign:
         async def sign(message: bytes) -> tuple[str, bytes]:
-            raw = self.private.sign(message, ec.ECDSA(SHA256()))
-            r, s = utils.decode_dss_signature(raw)
-            return kid, r.to_bytes(32, "big") + s.to_bytes(32, "big")
+            return self.sign(message)
 
         return sign
 
