@@ -37,7 +37,7 @@ class Bundle:
         self.gaps, self.late, self.uncovered = list[tuple[int, int]](), set[int](), (0, 0)
         self.line = self.records = self.withheld = self.seq = self.last = self.signed_to = 0
         self.tip, self.whole, self.peaks = "0" * 64, True, list[bytes]()  # roots of full subtrees
-        self.since, self.began, self.clock, self.ended = 0, NEVER, LONG_AGO, LONG_AGO
+        self.since, self.began, self.clock, self.ended = 0, NEVER, LONG_AGO, LONG_AGO  # unsigned
 
     def note(self, first: int | None, last: int | None, **wrong: bool) -> bool:
         self.findings += [(code, first, last, self.line) for code, so in wrong.items() if so]
