@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from agent.adapters.columns import Row, at_most, is_key, key, unreadable
 from agent.adapters.tables import Rows
-from agent.audit import ZERO, body_of, chain
+from agent.audit.chain import ZERO, body_of, chain
 from agent.errors import Fault, StoreUnusable, Transient
 from agent.records import AuditRecord, Draft
 from agent.values import RequestId, canonical

@@ -7,6 +7,7 @@ nothing else. Exit 0 says that it ran; goals are coloured and never fail it (tim
     loop.refused  the same from a flagged account
     loop.kill     kill -9 at every point of it
     engine.step   what a durable step costs by itself
+    audit.verify  how fast a trail of 100,000 records is verified offline
     start.import  what importing the app costs
     start.first   how soon it answers
     loop.peers    the same work on other engines (--peers; installs them, needs the network)

@@ -80,6 +80,12 @@ def rss_mib(pid: int) -> float:
     return int(_line(status, "VmRSS")) / 1024
 
 
+def peak_mib(pid: int) -> float:
+    """Return the most resident memory a running process has had since its start, in MiB."""
+    status = Path(f"/proc/{pid}/status").read_text("ascii", errors="replace")
+    return int(_line(status, "VmHWM")) / 1024
+
+
 def machine() -> Machine:
     """Return what can be said of this machine, and its load at this moment."""
     cpuinfo = Path("/proc/cpuinfo").read_text("ascii", errors="replace")

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from local.azurite import AzuriteError
-from local.bench import engine, loop, policy, start
+from local.bench import audit_verify, engine, loop, policy, start
 from local.bench.bed import Bed, bed
 from local.bench.client import BenchError
 from local.bench.kill import kill, kill_bed
@@ -30,6 +30,7 @@ _ALONE = {
     "start.import": start.imports,
     "engine.step": engine.step,
     "policy.engine": policy.engine,
+    "audit.verify": audit_verify.verify,
 }
 _KILL, _POLICY_PEERS = "loop.kill", "policy.peers"
 NAMES = (*_ALONE, *_ON_A_BED, _KILL, _POLICY_PEERS)

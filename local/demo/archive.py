@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.data.tables import TableServiceClient
 
-from agent.audit import Flaw, verify_chain
+from agent.audit.chain import Flaw, verify_chain
 from agent.domain import Work
 from agent.records import AuditRecord
 from agent.settings import Settings

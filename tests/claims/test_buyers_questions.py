@@ -14,7 +14,7 @@ import pytest
 
 from agent.adapters.audit_table import AuditTable
 from agent.adapters.tables import open_account
-from agent.audit import verify_chain
+from agent.audit.chain import verify_chain
 from agent.records import AuditRecord
 from local.stage import Stage
 from local.up import World

@@ -8,7 +8,7 @@ import pytest
 from agent.adapters import audit_table
 from agent.adapters.audit_table import AuditTable
 from agent.adapters.tables import Account, Rows
-from agent.audit import ZERO, chain, verify_chain
+from agent.audit.chain import ZERO, chain, verify_chain
 from agent.errors import StoreUnusable
 from agent.records import AuditRecord, Draft
 from agent.values import PersonId, RequestId

@@ -2,13 +2,17 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.audit import ZERO, body_of, chain, link_hash, verify_chain
+from agent.audit.bundle import record_line
+from agent.audit.chain import ZERO, body_of, chain, link_hash, verify_chain
 from agent.records import AuditRecord, Draft
+from tests.unit.trails import chained
 from tests.unit.values import FREYA, NADIA, NOW, OLGA
 
+EXACT = 2**53 - 1
 bodies = st.builds(
     Draft,
     phase=st.sampled_from(["request", "read", "decision", "intent", "outcome", "answer"]),
@@ -17,7 +21,9 @@ bodies = st.builds(
     digest=st.none() | st.text("0123456789abcdef", min_size=64, max_size=64),
     before=st.none() | st.booleans(),
     detail=st.dictionaries(
-        st.text(max_size=8), st.integers() | st.text(max_size=8) | st.booleans(), max_size=3
+        st.text('aZ_. 0"\\/\x00\n', max_size=8),
+        st.integers(-EXACT, EXACT) | st.text(max_size=8) | st.booleans(),
+        max_size=3,
     ),
 )
 trails = st.lists(bodies, min_size=1, max_size=8)
@@ -144,3 +150,22 @@ def test_a_body_leaves_out_what_says_nothing() -> None:
         "phase": "answer",
         "at": "2026-11-23T09:00:00Z",
     }
+
+
+@pytest.mark.parametrize("value", [1.5, 1e300, EXACT + 1, -EXACT - 1, {"naïve": 1}, [[{"n": 0.0}]]])
+def test_what_has_no_one_form_is_refused_before_it_is_written(value: Any) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        body_of(Draft(phase="answer", at=NOW, detail={"n": value}))
+
+
+@given(trails)
+def test_a_record_read_back_has_the_bytes_it_was_hashed_over(drafts: list[Draft]) -> None:
+    for record in linked(drafts):
+        again = AuditRecord.model_validate_json(record_line(record))
+        assert again == record
+        assert again.hash == link_hash(again.seq, again.prev, again.body)
+
+
+def test_the_trails_of_the_tests_are_linked_as_the_product_links() -> None:
+    drafts = [Draft(phase="read", at=NOW, detail={"n": n}) for n in range(5)]
+    assert chained([body_of(draft) for draft in drafts]) == linked(drafts)

@@ -3,10 +3,12 @@
 Rules
 - a record's hash is SHA-256 over the canonical JSON of {seq, prev, body}; the first prev is zeros;
 - sequence numbers are gapless from 1;
+- a body has exactly one form (RFC 8785: whole numbers, field names in ASCII): what has none is
+  refused before it is written, so that bytes can be hashed and compared for ever;
 - a body holds ids, digests and policy names, never names of people, tokens or content.
 
-Never here: storage. Signed checkpoints outside the table make the chain hold against whoever may
-write to it (they come with the trail's own issue); within one table it shows accident, not malice.
+Never here: storage. A chain by itself shows accident, not malice: whoever may write the table can
+link it anew. What holds against them is `checkpoint` and, over a bundle, `verifier`.
 """
 
 import hashlib
@@ -14,6 +16,7 @@ from collections.abc import Iterable, Sequence
 
 from agent.records import AuditRecord, Draft
 from agent.values import Frozen, canonical
+from policy.snapshot import canonical as exact
 
 ZERO = "0" * 64
 VERSION = 1
@@ -32,9 +35,10 @@ def link_hash(seq: int, prev: str, body: dict[str, object]) -> str:
 
 
 def body_of(draft: Draft) -> dict[str, object]:
-    """Return a draft as the body of a record: empty fields left out."""
-    body = draft.model_dump(mode="json", exclude_defaults=True)
-    return {"v": VERSION, **body}
+    """Return a draft as a body, empty fields left out; ValueError when it has no one form."""
+    body = {"v": VERSION, **draft.model_dump(mode="json", exclude_defaults=True)}
+    exact(body)
+    return body
 
 
 def chain(drafts: Sequence[Draft], last_seq: int, last_hash: str) -> tuple[AuditRecord, ...]:
