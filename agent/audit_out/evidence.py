@@ -12,16 +12,16 @@ Rules
 Never here: keys, clocks, storage. Who signs is the caller's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-from pydantic import AwareDatetime, JsonValue
+from pydantic import AwareDatetime, Field, JsonValue
 
 from agent.audit import link_hash
 from agent.audit_out import telling
 from agent.audit_out.fields import line_of, text
-from agent.audit_out.telling import ApprovalAsked, Asked, Change, Ending, Found, Said, Verdict
+from agent.audit_out.sections import ApprovalAsked, Asked, Change, Ending, Found, Said, Verdict
 from agent.records import AuditRecord
 from agent.values import Frozen, canonical
 
@@ -31,7 +31,7 @@ KIND: Literal["warrant.evidence.v1"] = "warrant.evidence.v1"
 class Added(Frozen):
     """What the caller knows beside the trail: how ids are called, proofs, Microsoft's record."""
 
-    names: dict[str, str] = {}
+    names: dict[str, str] = Field(default_factory=dict)
     checkpoint: JsonValue = None
     inclusion: JsonValue = None
     microsoft: tuple[JsonValue, ...] = ()
@@ -133,8 +133,3 @@ def write(evidence: Evidence, signature: Signature) -> str:
     """Return the signed document as canonical JSON; `SignedEvidence` reads it back."""
     signed = SignedEvidence(evidence=evidence, signature=signature)
     return canonical(signed.model_dump(mode="json")).decode()
-
-
-def called(names: Mapping[str, str], identity: str | None) -> str:
-    """Return how an id is called, or the id where nobody said."""
-    return "nobody" if identity is None else names.get(identity, identity)

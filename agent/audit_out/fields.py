@@ -90,10 +90,15 @@ def line_of(record: AuditRecord) -> str:
 
     Raises ValueError for a record that has no canonical form: a lone surrogate, a NaN.
     """
-    whole: dict[str, Any] = {"seq": record.seq, "prev": record.prev, "hash": record.hash, "body": record.body}
+    whole: dict[str, Any] = {
+        "seq": record.seq,
+        "prev": record.prev,
+        "hash": record.hash,
+        "body": record.body,
+    }
     try:
         return canonical(whole).decode()
-    except ValueError as unwritable:
+    except (ValueError, RecursionError) as unwritable:
         raise ValueError(
             f"expected record {record.seq} to be text and numbers that UTF-8 and JSON can carry, "
             f"saw what they cannot: {type(unwritable).__name__}"

@@ -7,134 +7,25 @@ Never    raises on a body, never guesses: what is not there is None, what is not
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic import JsonValue
-
 from agent.audit_out.fields import at, cell, text
+from agent.audit_out.sections import (
+    ApprovalAsked,
+    Asked,
+    Became,
+    Change,
+    Ending,
+    Found,
+    LayerSaid,
+    Occasion,
+    Said,
+    Verdict,
+)
 from agent.records import AuditRecord
-from agent.values import Frozen, canonical
+from agent.values import canonical
 from policy.rule import Layer
 
 _CHANGES = ("intent", "compensate", "effect", "verify", "outcome")
 NOT_RECORDED = "not recorded"
-
-
-class Asked(Frozen):
-    """Who asked, when, through which channel; the words are in the trail by digest only."""
-
-    seq: int
-    at: str | None
-    by: str | None
-    channel: str | None
-    digest: str | None
-
-
-class Found(Frozen):
-    """One lookup: where, when and as whom it was read, and the digest of what was seen."""
-
-    seq: int
-    lookup: str
-    source: str | None
-    read_at: str | None
-    read_as: str | None
-    seen: str | None
-    unknown: str | None
-
-
-class LayerSaid(Frozen):
-    """What one of the six layers said, and by which rules."""
-
-    layer: str
-    result: str
-    permitted_by: tuple[str, ...] = ()
-    denied_by: tuple[str, ...] = ()
-    required_by: tuple[str, ...] = ()
-
-
-class Occasion(Frozen):
-    """A record in which a decision stands, and when in the course of things that was."""
-
-    seq: int
-    at: str | None
-    moment: str
-
-
-class Verdict(Frozen):
-    """A decision of policy on one change, and every record that holds this same decision."""
-
-    step: str | None
-    action: JsonValue
-    target: JsonValue
-    occasions: tuple[Occasion, ...]
-    effect: str
-    layers: tuple[LayerSaid, ...]
-    obligations: tuple[JsonValue, ...]
-    unknown: tuple[str, ...]
-    snapshot: JsonValue
-    why: str | None
-
-
-class ApprovalAsked(Frozen):
-    """Who was asked to approve which digest, by when."""
-
-    seq: int
-    at: str | None
-    step: str | None
-    digest: str | None
-    by: str | None
-    quorum: str
-    when: str | None
-    approvers: tuple[str, ...]
-    expires_at: str | None
-
-
-class Said(Frozen):
-    """What one person said to exactly this digest."""
-
-    seq: int
-    at: str | None
-    step: str | None
-    person: str | None
-    decision: str | None
-    digest: str | None
-    was_asked: bool
-
-
-class Became(Frozen):
-    """What a change became, by reading the world."""
-
-    seq: int
-    at: str | None
-    outcome: str | None
-    before: JsonValue
-    after: JsonValue
-    verified_at: str | None
-    code: str | None
-    why: str | None
-    graph: JsonValue
-
-
-class Change(Frozen):
-    """One exact change in one direction: with whose token, why theirs, and what became of it."""
-
-    step: str | None
-    digest: str | None
-    undo: bool
-    action: JsonValue
-    target: JsonValue
-    acted_as: JsonValue
-    intents: tuple[int, ...]
-    before: JsonValue
-    became: tuple[Became, ...]
-
-
-class Ending(Frozen):
-    """How the request ended, and to whom it was handed."""
-
-    seq: int
-    at: str | None
-    status: str | None
-    ticket: str | None
-    to: str | None
 
 
 def asked(records: Sequence[AuditRecord]) -> Asked | None:
@@ -158,9 +49,7 @@ def findings(records: Sequence[AuditRecord]) -> tuple[Found, ...]:
         Found(
             seq=record.seq,
             lookup=cell(step, "lookup") or NOT_RECORDED,
-            **{
-                key: text(step, key) for key in ("source", "read_at", "read_as", "seen", "unknown")
-            },
+            **{key: text(step, key) for key in ("source", "read_at", "read_as", "seen", "unknown")},
         )
         for record in records
         for step in _list(record.body.get("reasoning"))
@@ -183,9 +72,7 @@ def verdicts(records: Sequence[AuditRecord]) -> tuple[Verdict, ...]:
 def _verdict(group: Sequence[AuditRecord]) -> Verdict:
     body = group[0].body
     decision = at(body, "decision")
-    occasions = (
-        Occasion(seq=r.seq, at=text(r.body, "at"), moment=_moment(r.body)) for r in group
-    )
+    occasions = (Occasion(seq=r.seq, at=text(r.body, "at"), moment=_moment(r.body)) for r in group)
     return Verdict(
         step=text(body, "step"),
         action=body.get("action"),
@@ -253,9 +140,7 @@ def approvals(records: Sequence[AuditRecord]) -> tuple[ApprovalAsked, ...]:
 
 def votes(records: Sequence[AuditRecord]) -> tuple[Said, ...]:
     """Return what people said, and whether they were asked for this very digest."""
-    shown = {
-        (who, one.digest) for one in approvals(records) if one.digest for who in one.approvers
-    }
+    shown = {(who, one.digest) for one in approvals(records) if one.digest for who in one.approvers}
     return tuple(
         Said(
             seq=record.seq,
