@@ -58,8 +58,7 @@ def _facts(evidence: Evidence, words: Words) -> Html:
             ticket = el("code", evidence.ending.ticket or "no number")
             facts.append(("Handed to", joined(words.who(evidence.ending.to), ", ticket ", ticket)))
     facts += [("Request", el("code", evidence.request)), ("Tenant", el("code", evidence.tenant))]
-    pairs = (part for name, what in facts for part in (el("dt", name), el("dd", what)))
-    return el("dl", *pairs)
+    return _pairs(facts)
 
 
 def _hands(evidence: Evidence) -> list[tuple[str | None, str]]:
@@ -77,13 +76,18 @@ def changes(evidence: Evidence, words: Words) -> Html:
 def _change(change: Change, words: Words) -> Html:
     last = change.became[-1] if change.became else None
     after = last.after if last else None
+    read_back = last is not None and last.verified_at is not None
     first = "Undo: " if change.undo else None
     before = change.before if change.before is not None or last is None else last.before
     turn = el(
         "div",
         el("div", el("span", "Before"), el("b", words.state(change.action, before))),
         el("span", "→", class_="arrow", aria_hidden="true"),
-        el("div", el("span", "After, read back"), el("b", words.state(change.action, after))),
+        el(
+            "div",
+            el("span", "After, read back" if read_back else "After, not read back"),
+            el("b", words.state(change.action, after)),
+        ),
         class_="turn",
     )
     facts: list[tuple[str, Child]] = []
@@ -92,27 +96,34 @@ def _change(change: Change, words: Words) -> Html:
             words.who(text(change.acted_as, "person")), f", as {cell(change.acted_as, 'mode')}"
         )
         facts += [("Token of", why), ("Why theirs", said(cell(change.acted_as, "why")))]
-    for became in change.became:
-        facts += _became(became, words)
-    facts.append(("Exact change", el("code", change.digest or "no digest")))
-    pairs = (part for name, what in facts for part in (el("dt", name), el("dd", what)))
+    for number, became in enumerate(change.became):
+        facts += _became(became, change.became[number - 1] if number else None, words)
+    facts.append(("Digest of the change", el("code", change.digest or "no digest")))
     title = el("h3", first, words.change(change.action, change.target))
-    return el("div", title, turn, el("dl", *pairs), class_="box")
+    return el("div", title, turn, _pairs(facts), class_="box")
 
 
-def _became(became: Became, words: Words) -> list[tuple[str, Child]]:
+def _became(became: Became, last: Became | None, words: Words) -> list[tuple[str, Child]]:
+    """Return one outcome, and of its read-back and its request what the last did not say."""
     outcome = became.outcome or "not recorded"
-    meant = OUTCOMES.get(outcome)
+    meant = OUTCOMES.get(outcome, "As the record says") + (
+        ", read back" if became.verified_at else ", not read back"
+    )
     word = chip(outcome.replace("_", " "), TONES.get(outcome, TONELESS))
-    why = joined(" ", said(became.why)) if became.why else None
+    because = joined(": ", said(became.why)) if became.why else "."
     facts: list[tuple[str, Child]] = [
-        (f"Outcome, #{became.seq}", joined(word, f" {meant}" if meant else None, why))
+        (f"Outcome, #{became.seq}", joined(word, f" {meant}", because))
     ]
-    if became.verified_at:
+    if became.verified_at and (last is None or last.verified_at != became.verified_at):
         facts.append(("Read back at", words.when(became.verified_at)))
-    if graph := text(became.graph, "request_id"):
+    if became.graph is not None and (last is None or last.graph != became.graph):
+        graph = text(became.graph, "request_id") or cell({"": became.graph}, "")
         facts.append(("Graph request", el("code", graph)))
     return facts
+
+
+def _pairs(facts: list[tuple[str, Child]]) -> Html:
+    return el("dl", *(part for name, what in facts for part in (el("dt", name), el("dd", what))))
 
 
 def why(evidence: Evidence, words: Words) -> Html | None:
@@ -218,5 +229,6 @@ def found(evidence: Evidence, words: Words) -> Html | None:
         for one in evidence.findings
     ]
     heads = ("What", "Where", "Read as", "At (UTC)", "Digest of what was seen")
-    text_below = "What was seen is in the trail by digest only; whoever holds it can compare."
-    return joined(table("Looked up", heads, rows, "found"), el("p", text_below, class_="soft"))
+    note = "What was seen is in the trail by digest only; whoever holds it can compare."
+    looked_up = table("Each lookup, and with whose eyes", heads, rows, "found")
+    return joined(looked_up, el("p", note, class_="soft"))

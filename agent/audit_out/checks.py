@@ -17,19 +17,15 @@ def signed(signature: Signature | None) -> Html:
     if signature is None:
         line = "This page goes with no signature. Nothing on it is proved by the page itself."
         return el("p", line)
-    return joined(
-        el(
-            "p",
-            "This page is for reading. What is signed is the JSON document that comes with it: "
-            "check its signature, then that each record fits its hash, then that this page says "
-            "what the document says.",
-        ),
-        el(
-            "dl",
-            *(el("dt", "Signed with"), el("dd", f"{signature.alg}, key ", el("code", signature.kid))),
-            *(el("dt", "Signature"), el("dd", el("code", signature.value))),
-        ),
-    )  # fmt: skip
+    line = (
+        "This page is for reading. What is signed is the JSON document that comes with it: check "
+        "its signature, then that each record fits its hash, then that this page says what the "
+        "document says."
+    )
+    key = joined(f"{signature.alg}, key ", el("code", signature.kid))
+    facts = (("Signed with", key), ("Signature", el("code", signature.value)))
+    pairs = (part for name, what in facts for part in (el("dt", name), el("dd", what)))
+    return joined(el("p", line), el("dl", *pairs))
 
 
 def proofs(evidence: Evidence) -> Html | None:

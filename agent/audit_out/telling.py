@@ -83,7 +83,7 @@ def _verdict(group: Sequence[AuditRecord]) -> Verdict:
         obligations=tuple(_list(at(decision, "obligations"))),
         unknown=_words(at(decision, "unknown")),
         snapshot=at(decision, "snapshot"),
-        why=next((why for r in group if (why := text(r.body, "detail", "why"))), None),
+        why=text(body, "detail", "why") if text(body, "phase") == "decision" else None,
     )
 
 

@@ -17,11 +17,15 @@ _Sentence = Callable[[Words, Mapping[str, Any]], Html]
 
 def timeline(evidence: Evidence, words: Words) -> Html:
     """Return the records as a list."""
-    items = []
+    items: list[Html] = []
+    day: str | None = None
     for record in evidence.records:
         body = record.body
         phase = cell(body, "phase")
         sentence = _SENTENCES.get(phase, _other)(words, body)
+        if (new := words.day(text(body, "at"))) and new != day:
+            day = new
+            items.append(el("li", el("p", f"{day}, times in UTC", class_="soft"), class_="day"))
         head = el(
             "p",
             words.clock(text(body, "at")),
@@ -59,7 +63,7 @@ def _decision(words: Words, body: Mapping[str, Any]) -> Html:
     phrase = words.change(body.get("action"), body.get("target")) if body.get("action") else None
     return joined(
         first, phrase, ". " if phrase else None, "Policy says ", _chip(effect),
-        joined(" ", said(why)) if why else None,
+        joined(": ", said(why)) if why else None,
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from agent.audit_out.fields import at, cell, moment, text
 from agent.audit_out.markup import Child, Html, el, joined, said
+from policy.obligations import duration
 
 # An action's name -> how it is said; `{}` stands for the person and then for the target.
 _PHRASES = {
@@ -34,13 +35,13 @@ TONES = {
     "unknown": "bad",
 }
 OUTCOMES = {
-    "done": "Done, and read back.",
-    "found": "It was so already; nothing was changed.",
-    "undone": "Changed back, and read back.",
-    "waiting": "Changed, and not settled yet.",
-    "refused": "Not permitted any more.",
-    "failed": "It failed; the world says that it is not so.",
-    "unknown": "Sent, and the world does not say whether it took effect.",
+    "done": "Done",
+    "found": "It was so already, and nothing was changed",
+    "undone": "Changed back",
+    "waiting": "Not settled yet",
+    "refused": "Not permitted",
+    "failed": "It failed",
+    "unknown": "Sent, and the world does not say whether it took effect",
 }
 
 
@@ -104,6 +105,14 @@ class Words:
             return said(time)
         return el("time", words, datetime=time)
 
+    def day(self, time: str | None) -> str | None:
+        """Say the day in UTC, or None for what is no time."""
+        read = moment(time)
+        try:
+            return read.astimezone(UTC).strftime("%-d %B %Y") if read else None
+        except OverflowError:
+            return None
+
     def clock(self, time: str | None) -> Html:
         """Say the time of day in UTC to the millisecond."""
         read = moment(time)
@@ -116,6 +125,22 @@ class Words:
         return el("time", words, datetime=time)
 
 
+def lasting(iso: str) -> str:
+    """Say an ISO 8601 duration in words; what is none, as it is."""
+    try:
+        length = duration(iso)
+    except (ValueError, OverflowError):
+        return iso
+    hours, seconds = divmod(length.seconds, 3600)
+    parts = (
+        (length.days, "day"),
+        (hours, "hour"),
+        (seconds // 60, "minute"),
+        (seconds % 60, "second"),
+    )
+    return " ".join(f"{n} {unit}{'s' if n > 1 else ''}" for n, unit in parts if n)
+
+
 def owed(obligation: JsonValue) -> str:
     """Say what a rule demands, in a few words."""
     kind = text(obligation, "kind")
@@ -125,11 +150,11 @@ def owed(obligation: JsonValue) -> str:
             who = by.replace("_", " ")
             number, when = cell(obligation, "quorum"), cell(obligation, "when")
             first = "before the change" if when == "before" else when
-            return f"approval by {who} ({number} needed, {first}, within {expires})"
+            return f"approval by {who} ({number} needed, {first}, within {lasting(expires)})"
         case "time_bound":
-            return f"ends by itself after {cell(obligation, 'max')}"
+            return f"ends by itself after {lasting(cell(obligation, 'max'))}"
         case "step_up":
-            return f"signed in within {cell(obligation, 'max_age')}"
+            return f"signed in within {lasting(cell(obligation, 'max_age'))}"
         case "justify":
             return "a reason in words"
         case "notify":

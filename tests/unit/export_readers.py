@@ -42,11 +42,9 @@ HOSTILE = (
     "]]>--></td></table></main>&lt;&amp;&#0;",
     "javascript:alert(1)",
     "\U0001f600 \ud83c".encode("utf-16", "replace").decode("utf-16"),
-    "x" * 70_000,
     " leading and trailing ",
-    "",
 )
-hostile = st.sampled_from(HOSTILE) | st.text(max_size=40)
+hostile = st.sampled_from([*HOSTILE, "", "x" * 5_000]) | st.text(max_size=40)
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | hostile,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(hostile, inner, max_size=3),
