@@ -3,7 +3,7 @@
 from pydantic import JsonValue
 
 from agent.audit_out.evidence import Evidence
-from agent.audit_out.fields import cell, text
+from agent.audit_out.fields import cell, moment, text
 from agent.audit_out.markup import TONELESS, Child, Html, chip, el, joined, said, table
 from agent.audit_out.sections import Became, Change, LayerSaid, Verdict
 from agent.audit_out.words import OUTCOMES, TONES, Words, owed
@@ -76,7 +76,7 @@ def changes(evidence: Evidence, words: Words) -> Html:
 def _change(change: Change, words: Words) -> Html:
     last = change.became[-1] if change.became else None
     after = last.after if last else None
-    read_back = last is not None and last.verified_at is not None
+    read_back = last is not None and moment(last.verified_at) is not None
     first = "Undo: " if change.undo else None
     before = change.before if change.before is not None or last is None else last.before
     turn = el(
@@ -107,7 +107,7 @@ def _became(became: Became, last: Became | None, words: Words) -> list[tuple[str
     """Return one outcome, and of its read-back and its request what the last did not say."""
     outcome = became.outcome or "not recorded"
     meant = OUTCOMES.get(outcome, "As the record says") + (
-        ", read back" if became.verified_at else ", not read back"
+        ", read back" if moment(became.verified_at) else ", not read back"
     )
     word = chip(outcome.replace("_", " "), TONES.get(outcome, TONELESS))
     because = joined(": ", said(became.why)) if became.why else "."

@@ -188,3 +188,9 @@ def test_a_lone_surrogate_is_refused_before_anything_is_signed(place: str) -> No
     )
     with pytest.raises(ValueError, match=r"surrogate|unicode|utf"):
         write(evidence.model_copy(update={"added": added}), SIGNATURE)
+
+
+def test_a_page_claims_no_read_back_for_what_is_no_time() -> None:
+    told = on_the_page("verified, trust me").words
+    assert "After, not read back" in told
+    assert "After, read back" not in told

@@ -129,6 +129,17 @@ def test_a_yes_to_another_digest_or_by_somebody_else_was_not_asked_for() -> None
         assert vote.was_asked is False
 
 
+def test_a_change_and_its_undo_are_two_even_under_one_digest() -> None:
+    same = {"step": "s1", "digest": "d"}
+    phases = ({"phase": "intent"}, {"phase": "compensate"})
+    ends = tuple({"phase": "outcome", "detail": {"direction": way}} for way in ("do", "undo"))
+    found = telling.changes(linked([same | said for said in (*phases, *ends)]))
+    assert [(c.undo, c.intents, [b.seq for b in c.became]) for c in found] == [
+        (False, (1,), [3]),
+        (True, (2,), [4]),
+    ]
+
+
 def test_each_kind_of_tampering_is_named_with_its_record() -> None:
     records = records_of("granted")
     request = records[0].body["request"]

@@ -1,5 +1,6 @@
 """NDJSON and CSV carry every record whole: what is read back is what was written, and verifies."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -125,3 +126,8 @@ def test_an_export_gives_a_record_before_it_asks_for_the_next_but_one(export: An
     lines = export(records())
     next(lines), next(lines)
     assert len(asked) <= 2
+
+
+def test_the_document_names_the_same_columns() -> None:
+    said = (Path(__file__).parents[2] / "docs" / "exports.md").read_text(encoding="utf-8")
+    assert f"`{','.join(COLUMNS)}`" in said

@@ -1,6 +1,7 @@
 """CEF and OCSF say each record in the words of a SIEM, and leave nothing out."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,6 +66,14 @@ def test_a_change_in_cef_reads_as_an_analyst_expects() -> None:
     assert fields["rt"] == "1795471872945"
     assert fields["cs1Label"] == LABELS["cs1Label"] == "request"
     assert fields["cs1"] == change.body["request"]
+
+
+def test_the_document_names_every_key_of_cef() -> None:
+    said = (Path(__file__).parents[2] / "docs" / "exports.md").read_text(encoding="utf-8")
+    keys = {key for line in cef(demo_trail(), "1") for key in read_cef(line[:-1])[1]}
+    plain = {key for key in keys if not key.startswith("cs")}
+    assert keys - plain == {f"cs{n}{end}" for n in range(1, 7) for end in ("", "Label")}
+    assert all(f"`{key}`" in said for key in plain)
 
 
 @given(some_bodies)
@@ -138,3 +147,12 @@ def test_the_demos_changes_are_counted_once_each() -> None:
     assert told.count(("Add User", "done")) == 3
     assert told.count(("Remove User", "undone")) == 2
     assert all(e["user"]["uid"] and e["group"]["uid"] for e in managed)
+
+
+def test_what_is_no_text_has_no_exact_place_and_is_kept_all_the_same() -> None:
+    body: dict[str, Any] = {"at": 5, "request": None, "phase": ["x"], "outcome": {"a": 1}}
+    (record,) = linked([body])
+    said = event(record, "tenant", "1")
+    assert said["unmapped"]["record"] == body
+    assert not {"original_time", "correlation_uid", "event_code"} & set(said["metadata"])
+    assert "status_code" not in said
