@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from agent.audit_out.cef import cef
-from agent.audit_out.csv import COLUMNS, csv
-from agent.audit_out.evidence import Signature, evidence_of, write
-from agent.audit_out.fields import line_of
-from agent.audit_out.markup import shown
-from agent.audit_out.ndjson import ndjson
-from agent.audit_out.ocsf import ocsf
-from agent.audit_out.page import page
+from agent.audit.export.cef import cef
+from agent.audit.export.csv import COLUMNS, csv
+from agent.audit.export.evidence import Signature, evidence_of, write
+from agent.audit.export.fields import line_of
+from agent.audit.export.markup import shown
+from agent.audit.export.ndjson import ndjson
+from agent.audit.export.ocsf import ocsf
+from agent.audit.export.page import page
 from agent.records import AuditRecord
 from tests.unit.evidence_cases import MADE_AT, of_bodies
 from tests.unit.export_readers import HOSTILE, hostile, linked, read_cef, read_csv, with_everywhere

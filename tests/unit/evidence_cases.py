@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from agent.audit_out.evidence import Added, Evidence, evidence_of
+from agent.audit.export.evidence import Added, Evidence, evidence_of
 from agent.records import AuditRecord
 from tests.unit.export_readers import demo_names, demo_trail, linked
 

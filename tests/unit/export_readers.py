@@ -13,7 +13,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from agent.audit import ZERO, link_hash
+from agent.audit.chain import ZERO, link_hash
 from agent.records import AuditRecord
 
 _TRAILS = Path(__file__).parent / "trails"

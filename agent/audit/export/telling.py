@@ -7,8 +7,8 @@ Never    raises on a body, never guesses: what is not there is None, what is not
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from agent.audit_out.fields import at, cell, text
-from agent.audit_out.sections import (
+from agent.audit.export.fields import at, cell, text
+from agent.audit.export.sections import (
     ApprovalAsked,
     Asked,
     Became,

@@ -8,8 +8,8 @@ from datetime import UTC
 
 from pydantic import JsonValue
 
-from agent.audit_out.fields import at, cell, moment, text
-from agent.audit_out.markup import Child, Html, el, joined, said
+from agent.audit.export.fields import at, cell, moment, text
+from agent.audit.export.markup import Child, Html, el, joined, said
 from policy.obligations import duration
 
 # An action's name -> how it is said; `{}` stands for the person and then for the target.

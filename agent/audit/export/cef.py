@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
-from agent.audit_out.fields import Severity, cell, epoch_ms, line_of, severity, text
+from agent.audit.export.fields import Severity, cell, epoch_ms, line_of, severity, text
 from agent.records import AuditRecord
 
 # CEF key -> where its value stands in the body. The labels below say what cs1 to cs6 are.

@@ -6,10 +6,10 @@ A record whose phase has no sentence here is told by its phase and outcome; none
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agent.audit_out.evidence import Evidence
-from agent.audit_out.fields import at, cell, text
-from agent.audit_out.markup import TONELESS, Html, chip, el, joined, said
-from agent.audit_out.words import TONES, Words
+from agent.audit.export.evidence import Evidence
+from agent.audit.export.fields import at, cell, text
+from agent.audit.export.markup import TONELESS, Html, chip, el, joined, said
+from agent.audit.export.words import TONES, Words
 
 _ACTS = ("intent", "compensate", "effect", "outcome")
 _Sentence = Callable[[Words, Mapping[str, Any]], Html]

@@ -18,10 +18,10 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field, JsonValue
 
-from agent.audit import link_hash
-from agent.audit_out import telling
-from agent.audit_out.fields import line_of, text
-from agent.audit_out.sections import ApprovalAsked, Asked, Change, Ending, Found, Said, Verdict
+from agent.audit.chain import link_hash
+from agent.audit.export import telling
+from agent.audit.export.fields import line_of, text
+from agent.audit.export.sections import ApprovalAsked, Asked, Change, Ending, Found, Said, Verdict
 from agent.records import AuditRecord
 from agent.values import Frozen, canonical
 

@@ -13,7 +13,7 @@ Rules
 import re
 from collections.abc import Iterable, Iterator
 
-from agent.audit_out.fields import cell, line_of
+from agent.audit.export.fields import cell, line_of
 from agent.records import AuditRecord
 from agent.values import canonical
 

@@ -1,8 +1,8 @@
 """The last chapters of an evidence page: what Microsoft's log has, and how to check all of it."""
 
-from agent.audit_out.evidence import Evidence, Signature
-from agent.audit_out.fields import cell, line_of
-from agent.audit_out.markup import Child, Html, el, joined, said, table
+from agent.audit.export.evidence import Evidence, Signature
+from agent.audit.export.fields import cell, line_of
+from agent.audit.export.markup import Child, Html, el, joined, said, table
 
 
 def microsoft(evidence: Evidence) -> Html | None:

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from agent.audit_out.evidence import Signature
-from agent.audit_out.page import page
-from agent.audit_out.style import DARK, LIGHT
+from agent.audit.export.evidence import Signature
+from agent.audit.export.page import page
+from agent.audit.export.style import DARK, LIGHT
 from tests.unit.evidence_cases import VARIANTS, told
 from tests.unit.html_reader import read
 

@@ -2,11 +2,11 @@
 
 from pydantic import JsonValue
 
-from agent.audit_out.evidence import Evidence
-from agent.audit_out.fields import cell, moment, text
-from agent.audit_out.markup import TONELESS, Child, Html, chip, el, joined, said, table
-from agent.audit_out.sections import Became, Change, LayerSaid, Verdict
-from agent.audit_out.words import OUTCOMES, TONES, Words, owed
+from agent.audit.export.evidence import Evidence
+from agent.audit.export.fields import cell, moment, text
+from agent.audit.export.markup import TONELESS, Child, Html, chip, el, joined, said, table
+from agent.audit.export.sections import Became, Change, LayerSaid, Verdict
+from agent.audit.export.words import OUTCOMES, TONES, Words, owed
 
 
 def opening(evidence: Evidence, words: Words) -> Html:

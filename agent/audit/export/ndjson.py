@@ -8,7 +8,7 @@ Rules
 
 from collections.abc import Iterable, Iterator
 
-from agent.audit_out.fields import line_of
+from agent.audit.export.fields import line_of
 from agent.records import AuditRecord
 
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.audit import verify_chain
-from agent.audit_out.cef import cef
-from agent.audit_out.csv import COLUMNS, csv
-from agent.audit_out.ndjson import ndjson
-from agent.audit_out.ocsf import ocsf
+from agent.audit.chain import verify_chain
+from agent.audit.export.cef import cef
+from agent.audit.export.csv import COLUMNS, csv
+from agent.audit.export.ndjson import ndjson
+from agent.audit.export.ocsf import ocsf
 from agent.records import AuditRecord
 from agent.values import canonical
 from tests.unit.export_readers import bodies, demo_trail, linked, read_csv, read_ndjson

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.audit_out import telling
-from agent.audit_out.evidence import (
+from agent.audit.export import telling
+from agent.audit.export.evidence import (
     KIND,
     Evidence,
     Signature,
@@ -17,7 +17,7 @@ from agent.audit_out.evidence import (
     signing_bytes,
     write,
 )
-from agent.audit_out.sections import Change
+from agent.audit.export.sections import Change
 from agent.values import canonical
 from policy.rule import Layer
 from tests.unit.evidence_cases import MADE_AT, TENANT, VARIANTS, records_of, told

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.audit_out.cef import LABELS, cef
-from agent.audit_out.ocsf import activity_of, event, ocsf
+from agent.audit.export.cef import LABELS, cef
+from agent.audit.export.ocsf import activity_of, event, ocsf
 from tests.unit.export_readers import (
     bodies,
     body_of_ocsf,

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
+from agent.audit.bundle import record_line
 from agent.records import AuditRecord
 from agent.values import canonical
 
@@ -90,14 +91,8 @@ def line_of(record: AuditRecord) -> str:
 
     Raises ValueError for a record that has no canonical form: a lone surrogate, a NaN.
     """
-    whole: dict[str, Any] = {
-        "seq": record.seq,
-        "prev": record.prev,
-        "hash": record.hash,
-        "body": record.body,
-    }
     try:
-        return canonical(whole).decode()
+        return record_line(record).decode().removesuffix("\n")
     except (ValueError, RecursionError) as unwritable:
         raise ValueError(
             f"expected record {record.seq} to be text and numbers that UTF-8 and JSON can carry, "

@@ -11,12 +11,12 @@ Rules
 import hashlib
 from base64 import b64encode
 
-from agent.audit_out import chapters, checks
-from agent.audit_out.evidence import Evidence, Signature
-from agent.audit_out.markup import Html, el, joined
-from agent.audit_out.style import STYLE
-from agent.audit_out.timeline import timeline
-from agent.audit_out.words import Words
+from agent.audit.export import chapters, checks
+from agent.audit.export.evidence import Evidence, Signature
+from agent.audit.export.markup import Html, el, joined
+from agent.audit.export.style import STYLE
+from agent.audit.export.timeline import timeline
+from agent.audit.export.words import Words
 
 _STYLE_HASH = b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 _POLICY = (

@@ -15,7 +15,7 @@ Rules
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from agent.audit_out.fields import Severity, epoch_ms, line_of, severity, text
+from agent.audit.export.fields import Severity, epoch_ms, line_of, severity, text
 from agent.records import AuditRecord
 from agent.values import canonical
 
