@@ -95,8 +95,12 @@ def bundle(
 
 
 def record_line(record: AuditRecord) -> bytes:
-    """Return a record as a line: its hash is over this line without `hash`."""
-    return canonical(record.model_dump(mode="json")) + b"\n"
+    """Return a record as a line: its hash is over this line without `hash`.
+
+    Raises ValueError where it has no canonical form; a model's own JSON would turn NaN into null.
+    """
+    whole = {"seq": record.seq, "prev": record.prev, "hash": record.hash, "body": record.body}
+    return canonical(whole) + b"\n"
 
 
 def withheld_line(seq: int, digest: str) -> bytes:
