@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from agent.audit.chain import ZERO
 from agent.audit.checkpoint import Checkpoint, Digest, Moment
@@ -99,7 +99,12 @@ def record_line(record: AuditRecord) -> bytes:
 
     Raises ValueError where it has no canonical form; a model's own JSON would turn NaN into null.
     """
-    whole = {"seq": record.seq, "prev": record.prev, "hash": record.hash, "body": record.body}
+    whole: dict[str, JsonValue] = {
+        "seq": record.seq,
+        "prev": record.prev,
+        "hash": record.hash,
+        "body": record.body,
+    }
     return canonical(whole) + b"\n"
 
 
