@@ -23,7 +23,9 @@ from policy.obligations import Obligation, merge
 from policy.query import Known, Query, Unknown
 from policy.rule import Effect, Layer, Mode, Rule
 
-_LAYERS, _EFFECTS = tuple(Layer), (Effect.PERMIT, Effect.DENY, Effect.REQUIRE)
+# Looked up once: in Python 3.11 every `Effect.PERMIT` runs a function.
+_LAYERS, _DEPARTMENT = tuple(Layer), Layer.DEPARTMENT
+_PERMIT, _DENY, _REQUIRE = _EFFECTS = (Effect.PERMIT, Effect.DENY, Effect.REQUIRE)
 
 
 class Match(IntEnum):
@@ -106,7 +108,7 @@ class ReadyRule:
         """Say whether the rule does what its effect says, whatever its mode."""
         # Doubt never helps a permit, and always triggers a deny or a requirement.
         # INVARIANT: held by test_decide_laws.py, test_forgetting_a_fact_never_widens
-        least = Match.YES if self.effect is Effect.PERMIT else Match.UNKNOWN
+        least = Match.YES if self.effect is _PERMIT else Match.UNKNOWN
         return self.match(query) >= least
 
 
@@ -143,7 +145,7 @@ class RuleSet:
             snapshot=snapshot,
             ready=ready,
             index=Index.of([(one.when, one.unless) for one in ready]),
-            permits=members(one.effect is Effect.PERMIT for one in ready),
+            permits=members(one.effect is _PERMIT for one in ready),
             layers={layer: members(r.rule.layer is layer for r in ready) for layer in _LAYERS},
         )
 
@@ -185,7 +187,7 @@ def answer(rules: RuleSet, query: Query, applying: Applying) -> Decision:
     """Give the whole answer, once it is known which rules apply."""
     layers = _layers(applying.enforced)
     permitted = all(layer["result"] == "permit" for layer in layers)
-    restraints = [one for one in applying.enforced if one.effect is not Effect.PERMIT]
+    restraints = [one for one in applying.enforced if one.effect is not _PERMIT]
     reason, remedy = _why(permitted, restraints, applying, query)
     said = {
         "effect": "permit" if permitted else "deny",
@@ -236,8 +238,7 @@ def _why(
     permitted: bool, restraints: Iterable[ReadyRule], applying: Applying, query: Query
 ) -> tuple[str, str | None]:
     """Choose the reason and the remedy that a person is told first: what is certain, if any is."""
-    effect = Effect.REQUIRE if permitted else Effect.DENY
-    those = [one for one in restraints if one.effect is effect]
+    those = [one for one in restraints if one.effect is (_REQUIRE if permitted else _DENY)]
     certain = [one for one in those if one not in applying.in_doubt]
     if certain:
         return certain[0].rule.reason, certain[0].rule.remedy
@@ -246,9 +247,9 @@ def _why(
         return _feared(those[0], query), remedy
     if permitted:
         # The department layer says who may ask for what, so its permit is the plainest why.
-        said = (one.rule for one in applying.enforced if one.rule.layer is Layer.DEPARTMENT)
+        said = (one.rule for one in applying.enforced if one.rule.layer is _DEPARTMENT)
         return next(rule.reason for rule in said), None
-    spoke = {one.rule.layer for one in applying.enforced if one.effect is Effect.PERMIT}
+    spoke = {one.rule.layer for one in applying.enforced if one.effect is _PERMIT}
     silent = [layer for layer in _LAYERS if layer not in spoke]
     return f"No rule permits this in: {', '.join(silent)}.", _NOBODY_PERMITS
 

@@ -53,13 +53,13 @@ MUTANTS = {
     # Which rules apply: one rule after another.
     "a doubtful permit permits": (
         "decide",
-        "least = Match.YES if self.effect is Effect.PERMIT else",
+        "least = Match.YES if self.effect is _PERMIT else",
         "least =",
     ),
     "a doubtful restraint is dropped": (
         "decide",
-        "if self.effect is Effect.PERMIT else Match.UNKNOWN",
-        "if self.effect is Effect.PERMIT else Match.YES",
+        "if self.effect is _PERMIT else Match.UNKNOWN",
+        "if self.effect is _PERMIT else Match.YES",
     ),
     "every rule applies": ("decide", "return self.match(query) >= least", "return True"),
     "no rule applies": ("decide", "return self.match(query) >= least", "return False"),
@@ -127,8 +127,8 @@ MUTANTS = {
     "shadows are not told": ("decide", "for one in applying.reported]", "for one in ()]"),
     "a permit is told why it might be denied": (
         "decide",
-        "Effect.REQUIRE if permitted else Effect.DENY",
-        "Effect.DENY if permitted else Effect.REQUIRE",
+        "_REQUIRE if permitted else _DENY",
+        "_DENY if permitted else _REQUIRE",
     ),
     "a fear is told as certain": ("decide", "if one not in applying.in_doubt]", "]"),
     "a certainty is told as a fear": ("decide", "if one not in applying.in_doubt]", "if False]"),
@@ -172,8 +172,8 @@ MUTANTS = {
     ),
     "permits are not known": (
         "decide",
-        "permits=members(one.effect is Effect.PERMIT",
-        "permits=members(one.effect is Effect.DENY",
+        "permits=members(one.effect is _PERMIT",
+        "permits=members(one.effect is _DENY",
     ),
     "a layer's rules are not known": (
         "decide",
