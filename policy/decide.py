@@ -23,7 +23,9 @@ from policy.obligations import Obligation, merge
 from policy.query import Known, Query, Unknown
 from policy.rule import Effect, Layer, Mode, Rule
 
-_LAYERS, _EFFECTS = tuple(Layer), (Effect.PERMIT, Effect.DENY, Effect.REQUIRE)
+# Looked up once: in Python 3.11 every `Effect.PERMIT` runs a function.
+_LAYERS, _DEPARTMENT = tuple(Layer), Layer.DEPARTMENT
+_PERMIT, _DENY, _REQUIRE = _EFFECTS = (Effect.PERMIT, Effect.DENY, Effect.REQUIRE)
 
 
 class Match(IntEnum):
@@ -79,17 +81,19 @@ class Decision(_Answer):
 class ReadyRule:
     """A rule with its conditions made once, ready to be matched many times."""
 
+    name: str
+    effect: Effect
+    speaks: int
+    """Where in a decision it is named: its layer, and its effect there."""
     rule: Rule
     when: tuple[Condition, ...]
     unless: tuple[Condition, ...] | None
-    speaks: int
-    """Where in a decision it is named: its layer, and its effect there."""
 
     @classmethod
     def of(cls, rule: Rule) -> "ReadyRule":
         """Make one rule ready."""
         speaks = len(_EFFECTS) * _LAYERS.index(rule.layer) + _EFFECTS.index(rule.effect)
-        return cls(rule, rule.conditions(), rule.exemption(), speaks)
+        return cls(rule.id, rule.effect, speaks, rule, rule.conditions(), rule.exemption())
 
     def conditions(self) -> tuple[Condition, ...]:
         """Give all conditions, of `when` and of `unless`."""
@@ -104,7 +108,7 @@ class ReadyRule:
         """Say whether the rule does what its effect says, whatever its mode."""
         # Doubt never helps a permit, and always triggers a deny or a requirement.
         # INVARIANT: held by test_decide_laws.py, test_forgetting_a_fact_never_widens
-        least = Match.YES if self.rule.effect is Effect.PERMIT else Match.UNKNOWN
+        least = Match.YES if self.effect is _PERMIT else Match.UNKNOWN
         return self.match(query) >= least
 
 
@@ -125,8 +129,7 @@ class RuleSet:
     @classmethod
     def of(cls, rules: Iterable[Rule], snapshot: SnapshotRef | None = None) -> "RuleSet":
         """Make the rules ready; raises ValueError if two have one id."""
-        order = {layer: place for place, layer in enumerate(_LAYERS)}
-        every_rule = sorted(rules, key=lambda rule: (order[rule.layer], rule.id))
+        every_rule = sorted(rules, key=lambda rule: (_LAYERS.index(rule.layer), rule.id))
         ids = pairwise(sorted(rule.id for rule in every_rule))
         if twice := sorted({name for name, following in ids if name == following}):
             raise ValueError(f"expected every rule id once, saw `{'`, `'.join(twice)}` again")
@@ -142,7 +145,7 @@ class RuleSet:
             snapshot=snapshot,
             ready=ready,
             index=Index.of([(one.when, one.unless) for one in ready]),
-            permits=members(one.rule.effect is Effect.PERMIT for one in ready),
+            permits=members(one.effect is _PERMIT for one in ready),
             layers={layer: members(r.rule.layer is layer for r in ready) for layer in _LAYERS},
         )
 
@@ -177,20 +180,20 @@ def _applying(rules: RuleSet, found: Found) -> Applying:
     in_doubt = found.perhaps & ~rules.permits
     applying, reported = found.surely | in_doubt, rules.only_reported
     sets = (applying & ~reported, in_doubt & ~reported, applying & reported)
-    return Applying(*[[rules.ready[at] for at in rules.index.places(some)] for some in sets])
+    return Applying(*[[*map(rules.ready.__getitem__, rules.index.places(s))] for s in sets])
 
 
 def answer(rules: RuleSet, query: Query, applying: Applying) -> Decision:
     """Give the whole answer, once it is known which rules apply."""
     layers = _layers(applying.enforced)
     permitted = all(layer["result"] == "permit" for layer in layers)
-    restraints = [one for one in applying.enforced if one.rule.effect is not Effect.PERMIT]
+    restraints = [one for one in applying.enforced if one.effect is not _PERMIT]
     reason, remedy = _why(permitted, restraints, applying, query)
     said = {
         "effect": "permit" if permitted else "deny",
         "layers": layers,
         "obligations": merge(owed for one in restraints for owed in one.rule.obligations),
-        "shadow": [{"rule": one.rule.id, "would": one.rule.effect} for one in applying.reported],
+        "shadow": [{"rule": one.name, "would": one.effect} for one in applying.reported],
         "unknown": [name for name in rules.asks if isinstance(query.facts[name], Unknown)],
         "snapshot": rules.snapshot,
         "reason": reason,
@@ -202,7 +205,7 @@ def answer(rules: RuleSet, query: Query, applying: Applying) -> Decision:
 def _layers(applying: Iterable[ReadyRule]) -> list[dict[str, Any]]:
     named: list[list[str]] = [[] for _ in range(len(_LAYERS) * len(_EFFECTS))]
     for one in applying:
-        named[one.speaks].append(one.rule.id)
+        named[one.speaks].append(one.name)
     return [
         {
             "layer": layer,
@@ -235,8 +238,7 @@ def _why(
     permitted: bool, restraints: Iterable[ReadyRule], applying: Applying, query: Query
 ) -> tuple[str, str | None]:
     """Choose the reason and the remedy that a person is told first: what is certain, if any is."""
-    effect = Effect.REQUIRE if permitted else Effect.DENY
-    those = [one for one in restraints if one.rule.effect is effect]
+    those = [one for one in restraints if one.effect is (_REQUIRE if permitted else _DENY)]
     certain = [one for one in those if one not in applying.in_doubt]
     if certain:
         return certain[0].rule.reason, certain[0].rule.remedy
@@ -245,9 +247,9 @@ def _why(
         return _feared(those[0], query), remedy
     if permitted:
         # The department layer says who may ask for what, so its permit is the plainest why.
-        said = (one.rule for one in applying.enforced if one.rule.layer is Layer.DEPARTMENT)
+        said = (one.rule for one in applying.enforced if one.rule.layer is _DEPARTMENT)
         return next(rule.reason for rule in said), None
-    spoke = {one.rule.layer for one in applying.enforced if one.rule.effect is Effect.PERMIT}
+    spoke = {one.rule.layer for one in applying.enforced if one.effect is _PERMIT}
     silent = [layer for layer in _LAYERS if layer not in spoke]
     return f"No rule permits this in: {', '.join(silent)}.", _NOBODY_PERMITS
 

@@ -84,9 +84,10 @@ class Index:
         """Give the places of the rules of a set, in their order."""
         if not rules:
             return []
-        zeros = map(len, f"{rules:0{self.every.bit_length()}b}".split("1")[:-1])
-        # Before a digit 1 come all the zeros so far, and one digit for each 1 so far.
-        return [ones + before for ones, before in enumerate(accumulate(zeros))]
+        digits = f"{rules:0{self.every.bit_length()}b}"
+        # With a zero more before each 1, the runs of zeros add up to the places of the ones.
+        runs = map(len, digits.replace("1", "01").split("1")[:-1])
+        return list(accumulate(runs, initial=-1))[1:]
 
 
 def members(tests: Iterable[bool]) -> Rules:
@@ -214,8 +215,11 @@ def _window(placed: Placed) -> Fails:
     ]
 
     def fails(value: datetime) -> Rules:
-        local = [(value.astimezone(zone), at) for zone, at in weeks]
-        return union(at(t.weekday() * _DAY + t.hour * 60 + t.minute) for t, at in local)
+        failed = 0
+        for zone, at in weeks:
+            local = value.astimezone(zone)
+            failed |= at(local.weekday() * _DAY + local.hour * 60 + local.minute)
+        return failed
 
     return fails
 

@@ -70,12 +70,13 @@ def near_misses(
 
 def miss_of(one: ReadyRule, query: Query) -> NearestMiss:
     """Give what a rule that does not match has missed."""
+    no, unknown = Match.NO, Match.UNKNOWN
     matches = [(condition.selector, check(condition, query)) for condition in one.when]
     return NearestMiss(
         layer=one.rule.layer,
         rule=one.rule.id,
-        failed=tuple(selector for selector, match in matches if match is Match.NO),
-        unknown=tuple(selector for selector, match in matches if match is Match.UNKNOWN),
+        failed=tuple(selector for selector, match in matches if match is no),
+        unknown=tuple(selector for selector, match in matches if match is unknown),
     )
 
 

@@ -22,6 +22,14 @@ from policy.rule import Rule
 SHIPPED = Path(__file__).parent / "packs"
 PARAMETERS_FILE = "parameters.yaml"
 _FORMAT = "compare with the rule format in policy/rule.py"
+_SENTENCES = {
+    "extra_forbidden": "expected a name of the rule format, saw another",
+    "missing": "expected it, saw none",
+    "too_short": "expected at least one value, saw none",
+    "string_type": "expected a text, saw something else",
+    "int_type": "expected a whole number, saw something else",
+    "bool_type": "expected true or false, saw something else",
+}
 _REMEDIES = {
     "extra_forbidden": "correct the name or remove it; see policy/rule.py for the names there are",
     "missing": "add it",
@@ -216,7 +224,8 @@ def _wrong(
     problems = []
     for error in wrong.errors():
         line, path = _place(node, error["loc"], at_name=error["type"] == "extra_forbidden")
-        sentence = f"`{path}`: {error['msg'].removeprefix('Value error, ')}"
+        said = _SENTENCES.get(error["type"], error["msg"].removeprefix("Value error, "))
+        sentence = f"`{path}`: {said}"
         problems.append(Problem(file, line, sentence, _REMEDIES.get(error["type"], _FORMAT)))
     return problems
 

@@ -128,7 +128,8 @@ def _selectors(rng: random.Random, layer: str, many: int) -> dict[str, Record]:
     home = {"target": "target", "department": "requester", "action": "action"}.get(layer, "runtime")
     fields = [(section, name) for section, group in about.items() for name in group]
     own = [field for field in fields if field[0] == home]
-    chosen = {("action", "ids"), rng.choice(own), *rng.sample(fields, many)}
+    what = rng.choices([("action", "ids"), ("action", "families"), rng.choice(own)], [5, 3, 2])
+    chosen = {*what, rng.choice(own), *rng.sample(fields, many)}
     selectors: dict[str, Record] = {}
     for section, name in sorted(chosen):
         selectors.setdefault(section, {})[name] = about[section][name]

@@ -11,7 +11,7 @@ from policy.rule import Layer, Rule
 ADD, REMOVE = "group.member.add", "group.member.remove"
 UNDO = {"action": {"undo": True}}
 APPROVAL = {"kind": "approval", "by": "resource_owner", "expires_after": "PT8H", "when": "before"}
-POWERS = ["destroys", "discloses_secret", "consents", "weakens_protection"]
+POWERS = ["grants_power", "destroys", "discloses_secret", "consents", "weakens_protection"]
 
 
 def rule(name: str, effect: str, when: dict[str, Any], **more: Any) -> Rule:

@@ -39,7 +39,7 @@ def code_lines(source: str) -> int:
 
 @pytest.mark.parametrize(
     ("modules", "most"),
-    [(MEANING, 800), (("engine",), 160), (("reference",), 20), (("explain",), 82)],
+    [(MEANING, 800), (("engine",), 162), (("reference",), 20), (("explain",), 82)],
 )
 def test_the_decision_core_is_no_longer_than_this(modules: tuple[str, ...], most: int) -> None:
     files = [file for name in modules for file in sorted(POLICY.glob(f"{name}.py"))]

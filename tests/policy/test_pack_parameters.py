@@ -155,8 +155,8 @@ def test_a_rule_that_restrains_never_waits_for_what_may_be_absent(
     ("parameters", "complaint"),
     [
         ("- {name: Deciders, meaning: x}", "pattern"),
-        ("- {name: deciders}", "required"),
-        ("- {name: deciders, meaning: x, default: y}", "not permitted"),
+        ("- {name: deciders}", "expected it, saw none"),
+        ("- {name: deciders, meaning: x, default: y}", "expected a name of the rule format"),
         ("- deciders", "object"),
         ("name: &a deciders", "no anchors"),
     ],

@@ -134,6 +134,7 @@ DROPPED: dict[str, set[str]] = {
     "no-guests": set(),  # the permits ask for members: the deny is a second lock
     "not-many": set(),  # and so here
     "powers-wait": {
+        "power-approved-before",
         "destruction-approved-before",
         "disclosure-approved-before",
         "own-secret-proven-afresh",
@@ -153,6 +154,7 @@ EDITED = [
     ("no-privileged", "true", "false", "privileged-target-never"),
     ("no-risky", '"at_risk"', '"atrisk"', "flagged-requester-never"),
     ("no-risky", '"undo": true', '"undo": false', "flagged-requester-never"),
+    ("powers-wait", '"grants_power", ', "", "power-approved-before"),
     ("powers-wait", '"destroys", ', "", "destruction-approved-before"),
     ("powers-wait", '"expires', '"when": "provisional", "expires', "disclosure-approved-before"),
     ("powers-wait", '"undo": false', '"risk_min": 1', "weakening-approved-before"),
