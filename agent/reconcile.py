@@ -229,7 +229,7 @@ async def directory_audits(
     """
     between = f"activityDateTime ge {_moment(since)} and activityDateTime le {_moment(until)}"
     try:
-        items = await _patiently(m365, {"$filter": between, "$top": "1000"})
+        items = await _patiently(m365, {"$filter": between, "$top": "999"})
     except Permanent as fault:
         if fault.code not in ("too_many", "too_large") or until - since <= NARROWEST:
             raise

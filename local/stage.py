@@ -152,6 +152,10 @@ class Stage:
         """Create or replace an object of the first organisation."""
         self._call("PUT", f"/objects/{kind}/{quote(identity, safe='')}", whole)
 
+    def remove(self, kind: str, identity: str) -> None:
+        """Make something of the first organisation vanish: an object, or an entry of a log."""
+        self._call("DELETE", f"/objects/{kind}/{quote(identity, safe='')}")
+
     def tune(self, what: str, values: Mapping[str, object]) -> None:
         """Turn one of the tenant's switches: settings or delays."""
         self._call("POST", f"/{what}", values)
