@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -136,6 +137,10 @@ class Stage:
     def holding(self) -> int:
         """How many calls planted faults hold at this moment."""
         return sum(int(fault["holding"]) for fault in self._call("GET", "/faults"))
+
+    def now(self) -> datetime:
+        """The time of everything."""
+        return datetime.fromisoformat(self._call("GET", "/clock")["now"])
 
     def advance(self, seconds: float) -> None:
         """Move the clock of everything: tokens, tenant, timers, policy."""
