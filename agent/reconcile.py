@@ -9,7 +9,8 @@ Rules
   leave for it;
 - each difference is recorded once: what earlier records told is not told again. Alarms go to the
   log before the trail, so that a trail that cannot be written hides none;
-- the watermark moves only after all is recorded; it is never believed to be ahead of the clock.
+- the watermark moves only after all is recorded. It only saves reading: one that the trail itself
+  does not vouch for, or that is ahead of the clock, is not believed.
 
 Never here: how entries are paired (`agent.audit.reconcile`), what to do about an alarm.
 """
@@ -116,11 +117,14 @@ async def _compare(
 ) -> None:
     horizon = window.now - window.delay - FINAL - SLACK
     records, next_seq = await _trail(tenant, first, horizon)
+    if first > 1 and not _vouched(records, source.name, first):
+        _log.error("tenant %s: expected the trail to name watermark %s", tenant.id, first)
+        records, next_seq = await _trail(tenant, 1, horizon)
     found = reconcile(effects_of(records), theirs, window)
     before = set(_told_before(records, source.name))
     news = [one for one in _told(found) if one not in before]
     _raise_alarms(tenant.id, source.name, news)
-    for draft in _drafts(source, sponsor, window, found, news):
+    for draft in _drafts(source, sponsor, window, found, news, next_seq):
         await tenant.audit.append([draft])
     await tenant.watermarks.reach(source.name, Watermark(at=window.now, seq=next_seq))
 
@@ -136,6 +140,16 @@ async def _trail(tenant: Tenant, first: int, horizon: datetime) -> tuple[list[Au
         kept += [record for record in page if record.body.get("phase") in _PHASES]
         seq = page[-1].seq + 1
     return kept, next_seq or seq
+
+
+def _vouched(records: Iterable[AuditRecord], source: str, first: int) -> bool:
+    """Whether an earlier run recorded this watermark: who may write one table may not move it."""
+    return any(
+        (detail := record.body.get("detail") or {}).get("watermark") == first
+        and detail.get("source") == source
+        for record in records
+        if record.body["phase"] == "reconcile"
+    )
 
 
 def _told(found: Reconciliation) -> list[Told]:
@@ -172,6 +186,7 @@ def _drafts(
     window: Window,
     found: Reconciliation,
     news: Sequence[Told],
+    next_seq: int,
 ) -> Iterable[Draft]:
     """One record, or more where the differences do not fit into one."""
     parts = [news[at : at + TOLD_AT_ONCE] for at in range(0, len(news), TOLD_AT_ONCE)] or [()]
@@ -190,6 +205,7 @@ def _drafts(
                 "source": source.name,
                 "since": window.since.isoformat(),
                 "until": window.now.isoformat(),
+                "watermark": next_seq,
                 "counts": {name: len(listed) for name, listed in found},
                 "part": number,
                 "parts": len(parts),

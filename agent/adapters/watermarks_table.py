@@ -1,8 +1,7 @@
 """How far each log of Microsoft's was set against the trail: one row a log.
 
 Rules
-- it saves reading, and decides nothing: whatever it says, three days are looked at, and a row that
-  points past our own records makes Microsoft's entries look strange, which is an alarm;
+- it saves reading, and decides nothing: `agent.reconcile` believes it only where the trail vouches;
 - a row that cannot be read is StoreUnusable, never a first time.
 
 Never here: what was found, which stands in the trail.

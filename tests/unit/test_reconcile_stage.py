@@ -232,12 +232,36 @@ async def test_a_watermark_ahead_of_the_clock_hides_nothing() -> None:
     assert said["detail"]["theirs_not_ours"] == ["ghost"]
 
 
+async def test_a_watermark_that_the_trail_does_not_vouch_for_hides_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whoever may write that one table moves it past a change that Microsoft never saw."""
+    world = World()
+    await world.append([change("intent", NOW), done(NOW)])
+    await world.run()
+    assert world.mark is not None
+    world.mark = world.mark.model_copy(update={"seq": 3})
+    world.time = NOW + FINAL
+    (said,) = await world.run()
+    assert said["detail"]["ours_not_seen"] == [2]
+    assert "expected the trail to name watermark 3" in caplog.text
+
+
 async def test_the_trail_is_read_again_only_as_far_as_it_can_matter() -> None:
     old = NOW - FINAL - SLACK - 2 * HOUR
     world = World()
     await world.append([change("intent", old), change("intent", NOW - FINAL), done(NOW - FINAL)])
     await world.run()
     assert world.mark == Watermark(at=NOW, seq=2)
+    firsts = list[int]()
+
+    class Counting(World):
+        async def read(self, first: int, limit: int) -> list[AuditRecord]:
+            firsts.append(first)
+            return await super().read(first, limit)
+
+    await Counting(records=world.records, mark=world.mark).run()
+    assert min(firsts) == 2
 
 
 async def test_the_trail_is_read_after_the_log_so_that_leave_is_never_missed() -> None:
