@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from agent.audit.chain import ZERO, chain
+from agent.audit.export.fields import Severity, severity
 from agent.audit.reconcile import FINAL
 from agent.domain import Sponsorship
 from agent.errors import Fault, Permanent, SignInNeeded, StoreUnusable, Transient
@@ -128,6 +129,7 @@ async def test_without_a_sponsor_it_says_so_and_asks_nobody() -> None:
     world = World(lent=[lent("s", "history", "risk")])
     (said,) = await world.run()
     assert (said["outcome"], said["detail"]["code"]) == ("unread", "no_sponsor")
+    assert severity(said) is Severity.MEDIUM
     assert "acted_as" not in said
     assert world.asked == []
     assert world.mark is None
@@ -194,6 +196,7 @@ async def test_every_difference_is_told_once_and_counted_as_long_as_it_is_in_the
     await world.append([change("intent", NOW - 5 * HOUR), done(NOW - 5 * HOUR)])
     (said,) = await world.run()
     assert said["outcome"] == "alarm"
+    assert severity(said) is Severity.HIGH, "in a SIEM it is as loud as in the log"
     assert said["detail"]["theirs_not_ours"] == ["ghost"]
     assert said["detail"]["matched"] == [[2, "ours"]]
     assert "ghost" in caplog.text
