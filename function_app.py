@@ -37,6 +37,11 @@ async def purge_histories(timer: func.TimerRequest, client: df.DurableOrchestrat
     await process.purge(client)
 
 
+@app.timer_trigger(schedule="0 37 * * * *", arg_name="timer")
+async def reconcile_logs(timer: func.TimerRequest) -> None:
+    await process.reconcile()
+
+
 @app.orchestration_trigger(context_name="context", orchestration="run")
 def run(context: df.DurableOrchestrationContext):  # type: ignore[no-untyped-def]
     return (yield from process.run(context))

@@ -11,6 +11,7 @@ authorize    whose token acts; the one place where a Warrant is minted
 execute      one step, numbered 0 to 8: observe, decide, record, act, read back
 attempt      what one attempt at a step holds
 answer       receipts become what people are told
+reconcile    every hour: the trail against Microsoft's own log
 workflow     the durable run, in one page
 activities   the three hops of the run
 actions/     everything it can change        lookups/   everything it may ask

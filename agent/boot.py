@@ -85,6 +85,15 @@ class Process:
 
         return await DurableRuns(client).purge(self.deployment.clock.now() - KEPT)
 
+    async def reconcile(self) -> None:
+        """Set every tenant's trail against Microsoft's own log of it."""
+        from agent.reconcile import reconcile_each
+        from agent.values import TenantId
+
+        served = [TenantId(r.id) for r in await self.deployment.registry().every() if r.enabled]
+        application = self.settings.api_client_id
+        await reconcile_each(served, self.deployment.for_tenant, application)
+
     def run(self, context: Any) -> Any:
         """Return the run of one request, as a generator."""
         from agent import workflow

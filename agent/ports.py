@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from agent.budget import Hour, Reservation
 from agent.domain import Classification, Request, Ruling, Sponsorship, Status, Step, Work
 from agent.receipts import Answer, Began, GraphTrace, Receipt, Vote
-from agent.records import AuditRecord, Claim, Draft, Pending, RequestRecord, Stored
+from agent.records import (
+    AuditRecord,
+    Claim,
+    Draft,
+    Pending,
+    RequestRecord,
+    Stored,
+    Watermark,
+)
 from agent.values import PersonId, RequestId, Secret, StepId, TenantId
 from policy.snapshot import Snapshot
 
@@ -241,6 +249,16 @@ class TargetStore(Protocol):
         """Return what the tenant says this target is, or None where it says nothing."""
 
 
+class WatermarkStore(Protocol):
+    """How far each log of Microsoft's was set against the trail."""
+
+    async def reached(self, source: str) -> Watermark | None:
+        """Return the watermark of a log, or None before its first reconciliation."""
+
+    async def reach(self, source: str, watermark: Watermark) -> None:
+        """Keep a new watermark."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tenant:
     """One organisation, as a handle: every port in it reaches this tenant and no other."""
@@ -256,3 +274,4 @@ class Tenant:
     sponsorships: SponsorshipStore
     targets: TargetStore
     budget: Budget
+    watermarks: WatermarkStore

@@ -1,4 +1,5 @@
-"""What is stored, as values: request records, step claims, pending approvals, audit records.
+"""What is stored, as values: request records, step claims, pending approvals, audit records,
+watermarks.
 
 Shapes only; `agent.adapters` decides rows and columns, `agent.audit` chains and verifies.
 """
@@ -25,6 +26,7 @@ Phase = Literal[
     "answer",
     "failure",
     "config",
+    "reconcile",
 ]
 
 
@@ -100,6 +102,13 @@ class Draft(Frozen):
     outcome: str | None = None
     graph: dict[str, JsonValue] | None = None
     detail: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class Watermark(Frozen):
+    """How far a log of Microsoft's was set against our trail: as of when, and where to go on."""
+
+    at: AwareDatetime
+    seq: int = Field(ge=1)
 
 
 class AuditRecord(Frozen):

@@ -25,10 +25,12 @@ from agent.adapters.tables import REGISTRY_TABLE, Account, open_account
 from agent.adapters.targets_table import TargetTable
 from agent.adapters.token_cache import TokenCache
 from agent.adapters.vault import Vault, verify_es256
+from agent.adapters.watermarks_table import WatermarkTable
 from agent.adapters.wire import Wire
 from agent.errors import Permanent
 from agent.lookups import LOOKUPS
 from agent.ports import Clock, Tenant
+from agent.reconcile import SCOPES as RECONCILING
 from agent.settings import Settings
 from agent.values import PersonId, TenantId
 from policy.snapshot import Verify
@@ -40,9 +42,9 @@ _GRAPH = "https://graph.microsoft.com/"
 
 
 def graph_scopes() -> tuple[str, ...]:
-    """Return the delegated scopes that the registered actions and lookups need, and no others."""
+    """Return the delegated scopes that actions, lookups and reconciling need, and no others."""
     needed = {s for a in ACTIONS for s in a.needs.scopes} | {s for k in LOOKUPS for s in k.scopes}
-    return tuple(sorted(_GRAPH + s for s in needed))
+    return tuple(sorted(_GRAPH + s for s in needed | RECONCILING))
 
 
 class Deployment:
@@ -139,6 +141,7 @@ class Deployment:
             sponsorships=SponsorshipTable(account.rows("Sponsorships"), sealing, clock),
             targets=TargetTable(account.rows("Targets")),
             budget=BudgetTable(account.rows("Budget"), clock),
+            watermarks=WatermarkTable(account.rows("Watermarks")),
         )
 
     async def close(self) -> None:

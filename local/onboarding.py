@@ -127,7 +127,7 @@ async def _sponsor(
         sponsor=PersonId(people[upn]),
         upn=upn,
         actions=frozenset({"group.member.add", "group.member.remove"}),
-        lookups=frozenset({"risk", "history"}),
+        lookups=frozenset({"risk", "history", "reconcile"}),
         target_tags=LENT_TAGS,
         expires_at=deployment.clock.now() + timedelta(days=60),
     )

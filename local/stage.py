@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -137,6 +138,10 @@ class Stage:
         """How many calls planted faults hold at this moment."""
         return sum(int(fault["holding"]) for fault in self._call("GET", "/faults"))
 
+    def now(self) -> datetime:
+        """The time of everything."""
+        return datetime.fromisoformat(self._call("GET", "/clock")["now"])
+
     def advance(self, seconds: float) -> None:
         """Move the clock of everything: tokens, tenant, timers, policy."""
         self._call("POST", "/clock", {"advance_seconds": seconds})
@@ -151,6 +156,10 @@ class Stage:
     def plant(self, kind: str, identity: str, whole: Mapping[str, object]) -> None:
         """Create or replace an object of the first organisation."""
         self._call("PUT", f"/objects/{kind}/{quote(identity, safe='')}", whole)
+
+    def remove(self, kind: str, identity: str) -> None:
+        """Make something of the first organisation vanish: an object, or an entry of a log."""
+        self._call("DELETE", f"/objects/{kind}/{quote(identity, safe='')}")
 
     def tune(self, what: str, values: Mapping[str, object]) -> None:
         """Turn one of the tenant's switches: settings or delays."""

@@ -36,6 +36,7 @@ TENANT_TABLES = (
     "Audit",
     "AuditIndex",
     "Budget",
+    "Watermarks",
 )
 REGISTRY_TABLE = "Registry"
 

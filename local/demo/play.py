@@ -10,6 +10,7 @@ Rules
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from agent.records import AuditRecord
@@ -55,6 +56,8 @@ class Play:
         self.groups = {
             g["id"]: g["displayName"] for t in ids for g in self.stage.objects("groups", t)
         }
+        self.began, self.at_first = self.stage.now(), self.memberships()
+        self.removed: list[tuple[datetime, tuple[str, str]]] = []  # by hand: when, group and person
 
     def upn(self, nick: str) -> str:
         """The sign-in name of somebody; without a domain, of the first organisation."""
@@ -84,6 +87,12 @@ class Play:
             if oid in group["members"]:
                 left = [member for member in group["members"] if member != oid]
                 self.stage.set_object("groups", group["id"], {"members": left}, tenant)
+                self.removed.append((self.stage.now(), (group["id"], oid)))
+
+    def memberships(self) -> dict[str, list[str]]:
+        """Who is in which group of any organisation, says the tenant itself."""
+        found = [g for t in self.tenants.values() for g in self.stage.objects("groups", t)]
+        return {str(group["id"]): group["members"] for group in found}
 
     def is_member(self, nick: str, group: str) -> bool:
         """Whether the tenant itself says that a person is in a group of theirs."""

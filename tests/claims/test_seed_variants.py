@@ -1,10 +1,12 @@
 """The seed request in its variants: each ends as promised, by the tenant's own state and log.
 
+After each, the tenants' memberships are told again from the trail alone (local/demo/rederive.py).
 They are the variants that `python3 -m local demo` tells as a story (local/demo/variants.py).
 """
 
 import pytest
 
+from local.demo import rederive
 from local.demo.exhibits import Exhibit
 from local.demo.performance import over_all
 from local.demo.play import Play, Variant
@@ -25,12 +27,13 @@ def test_every_variant_of_the_seed_request_ends_as_promised(
 ) -> None:
     told: list[Exhibit] = []
     try:
-        checks = variant.run(Play(world, told.append))
+        play = Play(world, told.append)
+        checks = [*variant.run(play), rederive.check(play)]
     finally:
         stage.heal()
     broken = [f"{c.what}: expected {c.expected}, saw {c.seen}" for c in checks if not c.ok]
     assert not broken, "\n".join(broken)
-    assert checks
+    assert len(checks) > 1
     assert told
 
 

@@ -41,4 +41,5 @@ def test_a_handle_holds_every_port_of_one_tenant() -> None:
         "sponsorships",
         "targets",
         "budget",
+        "watermarks",
     }

@@ -1,4 +1,4 @@
-"""Sponsorships, classifications and the registry of tenants."""
+"""Sponsorships, classifications, watermarks and the registry of tenants."""
 
 from datetime import timedelta
 from typing import Any
@@ -9,8 +9,10 @@ from agent.adapters.registry_table import Registration, RegistryTable
 from agent.adapters.sealing import EnvelopeSealing
 from agent.adapters.sponsorships_table import SponsorshipTable
 from agent.adapters.targets_table import TargetTable
+from agent.adapters.watermarks_table import WatermarkTable
 from agent.domain import Classification, Sponsorship
 from agent.errors import StoreUnusable
+from agent.records import Watermark
 from tests.stores.pieces import NOW, FreshTable, HandClock, person
 
 pytestmark = pytest.mark.stack
@@ -140,3 +142,22 @@ async def test_a_damaged_entry_is_unusable(fresh_table: FreshTable, clock: HandC
         with pytest.raises(StoreUnusable):
             await store.find(TID)
         await store.put(registered())
+
+
+async def test_how_far_each_log_was_read_is_kept_and_damage_is_no_first_time(
+    fresh_table: FreshTable,
+) -> None:
+    rows = await fresh_table("Watermarks")
+    store = WatermarkTable(rows)
+    assert await store.reached("directoryAudits") is None
+    for seq in (1, 900):
+        mark = Watermark(at=NOW + timedelta(hours=seq), seq=seq)
+        await store.reach("directoryAudits", mark)
+        assert await store.reached("directoryAudits") == mark
+    assert await store.reached("another") is None
+    for damage in ({"seq": 0}, {"seq": "x"}, {"at": "noon"}, {"at": "2026-03-02T12:00:00"}):
+        await store.reach("directoryAudits", mark)
+        row = {"PartitionKey": "watermark", "RowKey": "directoryAudits", **damage}
+        await rows.upsert(row)
+        with pytest.raises(StoreUnusable):
+            await store.reached("directoryAudits")

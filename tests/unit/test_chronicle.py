@@ -154,7 +154,7 @@ class Now:
 
 TRACE = GraphTrace(request_id="f" * 32, client_request_id="e" * 32)
 # An attempt asks its handle for nothing but the time; a port that it asked besides would be None.
-HANDLE = Tenant(TenantId("af990baf-d101-4320-bcec-be3dd47f7e41"), HELEN, Now(), *[None] * 8)  # type: ignore[arg-type]
+HANDLE = Tenant(TenantId("af990baf-d101-4320-bcec-be3dd47f7e41"), HELEN, Now(), *[None] * 9)  # type: ignore[arg-type]
 
 
 @given(canaries)

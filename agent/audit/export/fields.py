@@ -29,6 +29,8 @@ _BY_OUTCOME = {
     "undone": Severity.MEDIUM,
     "partly_done": Severity.MEDIUM,
     "escalated": Severity.MEDIUM,
+    "unread": Severity.MEDIUM,
+    "alarm": Severity.HIGH,
     "failed": Severity.HIGH,
     "unknown": Severity.HIGH,
 }
