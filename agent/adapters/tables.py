@@ -18,6 +18,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from agent.adapters.audit_rows import AUDIT_TABLES
 from agent.adapters.columns import Row
 from agent.adapters.table_faults import fault_of, is_conflict, reason, silent
 from agent.errors import Transient
@@ -34,8 +35,7 @@ TENANT_TABLES = (
     "Requests",
     "Approvals",
     "Sponsorships",
-    "Audit",
-    "AuditIndex",
+    *AUDIT_TABLES,
 )
 REGISTRY_TABLE = "Registry"
 
@@ -219,6 +219,10 @@ class Rows:
             await client.delete_entity(pk, rk, etag=etag, match_condition=match, retry_total=0)
             return etag
 
+        await self._settle(send, [])
+
+    async def settle(self, send: Callable[["TableClient"], Awaitable[str]]) -> None:
+        """Send a change that does no harm when it is sent twice, until it is answered."""
         await self._settle(send, [])
 
     async def _set(self, row: Row, mode: str) -> None:

@@ -1,0 +1,168 @@
+"""What processes of one tenant leave for the one that writes the chain, and which one that is.
+
+Rows      AuditInbox  pk `inbox`  rk `{key}`   a group of bodies, durable before it has a place
+          AuditInbox  pk `lease`  rk `lease`   who seals the inbox: `owner`, changed by each beat
+Rules
+- a row says behind which record (`after`) it can stand at the earliest: where to look whether it
+  was sealed already, however late it (or a copy of its sending) arrives;
+- a row is removed only by who has seen its group in the chain;
+- the lease only spares conflicts: two holders at once do no harm. So no clock is compared: a lease
+  that did not beat while somebody watched it for WATCH seconds is taken over.
+
+Never here: what a body means; it is sealed as it was written, of whatever version.
+"""
+
+import asyncio
+import json
+import logging
+import secrets
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple
+
+from agent.adapters.audit_rows import CHUNK, Body, Group, chunked, damaged, seq_key
+from agent.adapters.columns import Row
+from agent.adapters.table_removal import remove_all
+from agent.adapters.tables import Rows, etag_of
+from agent.errors import StoreUnusable
+from agent.values import canonical
+
+BEAT = 0.5  # seconds between two beats of a holder
+WATCH = 1.5  # seconds without a beat until a watcher takes over
+LARGEST = 400_000  # bytes of a row's text: under the 1 MiB of a row in UTF-16
+_TEXT = tuple(f"text{place:02d}" for place in range(-(-LARGEST // CHUNK)))
+_INBOX, _LEASE = "inbox", "lease"
+
+_log = logging.getLogger(__name__)
+
+
+class Pending(NamedTuple):
+    """A group that waits in the inbox."""
+
+    group: Group
+    after: int
+    size: int
+
+
+class Inbox:
+    """The groups that are durable and not yet in the chain."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._named: set[str] = set()  # rows that cannot be read, once each
+
+    async def put(self, group: Group, after: int) -> None:
+        """Make a group durable; a second time does no harm."""
+        text = canonical(list(group.bodies)).decode()
+        row = {"PartitionKey": _INBOX, "RowKey": group.key, "after": seq_key(after)}
+        await self._rows.insert(row | chunked(text, _TEXT))
+
+    async def keys(self) -> dict[str, int]:
+        """Return what waits: keys, and behind which record each can stand."""
+        rows = await self._rows.query(_INBOX, select=["RowKey", "after"])
+        return {row["RowKey"]: _after(self._rows.table, row) for row in rows}
+
+    async def look(self, known: Collection[str] = ()) -> list[Pending]:
+        """Return what waits, oldest first, without the `known`.
+
+        A row that cannot be read stays where it is, is named in the log, and stops no other's;
+        `check` says it to whoever reads the trail.
+        """
+        rows = await self._rows.query(_INBOX)
+        found: list[Pending] = []
+        for row in sorted(rows, key=_stored_at):
+            if row["RowKey"] not in known:
+                try:
+                    found.append(_pending(self._rows.table, row))
+                except StoreUnusable as fault:
+                    if row["RowKey"] not in self._named:
+                        _log.error("not sealed: %s", fault)
+                        self._named.add(row["RowKey"])
+        return found
+
+    async def check(self) -> None:
+        """Raise StoreUnusable when something waits that nobody can read."""
+        for row in await self._rows.query(_INBOX):
+            _pending(self._rows.table, row)
+
+    async def clear(self, keys: Iterable[str]) -> None:
+        """Remove rows whose groups are in the chain."""
+        await remove_all(self._rows, _INBOX, list(keys))
+
+
+class Lease:
+    """Who of the processes seals the inbox."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._me = secrets.token_hex(8)
+        self._etag: str | None = None  # of our own last beat
+        self._watched: tuple[str, float] = ("", 0.0)  # another's beat, and when it was first seen
+        self._beaten_at = 0.0
+
+    @property
+    def held(self) -> bool:
+        """Whether this process may believe that it is the one."""
+        return self._etag is not None
+
+    async def take(self, *, by_force: bool = False) -> bool:
+        """Become the holder if nobody is, or whoever is has fallen silent; else keep watching."""
+        row = await self._rows.get(_LEASE, _LEASE)
+        if row is None:
+            first: Row = {"PartitionKey": _LEASE, "RowKey": _LEASE, "owner": ""}
+            await self._rows.insert(first)
+            row = await self._rows.get(_LEASE, _LEASE)
+        if row is None:
+            return False
+        now = asyncio.get_running_loop().time()
+        if self._watched[0] != etag_of(row):
+            self._watched = (etag_of(row), now)
+        silent = now - self._watched[1] >= WATCH
+        if by_force or silent or row.get("owner") in ("", self._me):
+            await self._beat(self._me, etag_of(row))
+        return self.held
+
+    async def beat(self) -> None:
+        """Say, now and then, that the holder lives; `held` is False when another took over."""
+        now = asyncio.get_running_loop().time()
+        if self._etag is not None and now - self._beaten_at >= BEAT:
+            await self._beat(self._me, self._etag)
+
+    def forget(self) -> None:
+        """Stop being the holder without a word: the beats end, and another takes over."""
+        self._etag = None
+
+    async def release(self) -> None:
+        """Let anybody take over at once."""
+        if self._etag is not None:
+            await self._beat("", self._etag)
+            self._etag = None
+
+    async def _beat(self, owner: str, etag: str) -> None:
+        self._beaten_at = asyncio.get_running_loop().time()
+        beat = secrets.token_hex(4)
+        row: dict[str, Any] = {"PartitionKey": _LEASE, "RowKey": _LEASE}
+        self._etag = await self._rows.merge(row | {"owner": owner, "beat": beat}, etag)
+
+
+def _pending(table: str, row: Row) -> Pending:
+    try:
+        text = "".join(row[name] for name in _TEXT if name in row)
+        bodies: list[Body] = json.loads(text)
+        sound = bool(bodies) and all(type(body) is dict for body in bodies)
+    except (TypeError, ValueError):
+        sound = False
+    if not sound:
+        damaged(table, f"{_INBOX}/{row['RowKey']}")
+    return Pending(Group(row["RowKey"], tuple(bodies)), _after(table, row), len(text.encode()))
+
+
+def _after(table: str, row: Row) -> int:
+    try:
+        return int(row["after"])
+    except (KeyError, TypeError, ValueError):
+        damaged(table, f"{_INBOX}/{row['RowKey']}")
+
+
+def _stored_at(row: Row) -> tuple[str, str]:
+    """Return the store's own time of a row: nobody waits behind one that came later."""
+    return str(row.metadata["timestamp"]), row["RowKey"]  # type: ignore[attr-defined]
