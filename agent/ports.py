@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.domain import Classification, Request, Sponsorship, Status, Step, Work
 from agent.receipts import Answer, Began, GraphTrace, Receipt, Vote
-from agent.records import AuditRecord, Claim, Draft, Pending, RequestRecord, Stored
+from agent.records import AuditRecord, Claim, Draft, Pending, RequestRecord, Stored, Written
+from agent.trail import AuditPage, AuditQuery
 from agent.values import PersonId, RequestId, Secret, StepId, TenantId
 from policy.snapshot import Snapshot
 
@@ -102,11 +103,16 @@ class TokenBroker(Protocol):
 class AuditLog(Protocol):
     """The tenant's append-only, hash-chained trail."""
 
-    async def append(self, drafts: Sequence[Draft]) -> tuple[AuditRecord, ...]:
+    async def append(self, drafts: Sequence[Draft]) -> tuple[Written, ...]:
         """Write records durably and in order, all or none. Raises StoreUnusable."""
 
     async def of_request(self, request: RequestId) -> list[AuditRecord]:
         """Return a request's records in order of sequence."""
+
+    async def search(
+        self, query: AuditQuery, continuation: str | None = None, limit: int = 50
+    ) -> AuditPage:
+        """Return a page of answers, newest first. Raises Permanent("bad_continuation")."""
 
     async def read(self, first: int, limit: int) -> list[AuditRecord]:
         """Return up to `limit` records from sequence `first` on."""

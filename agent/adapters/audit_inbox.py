@@ -31,6 +31,7 @@ WATCH = 1.5  # seconds without a beat until a watcher takes over
 LARGEST = 400_000  # bytes of a row's text: under the 1 MiB of a row in UTF-16
 _TEXT = tuple(f"text{place:02d}" for place in range(-(-LARGEST // CHUNK)))
 _INBOX, _LEASE = "inbox", "lease"
+_NOBODY, _ANYBODY = "", "anybody"  # owners: nobody is needed, whoever comes first is
 
 _log = logging.getLogger(__name__)
 
@@ -61,8 +62,8 @@ class Inbox:
         rows = await self._rows.query(_INBOX, select=["RowKey", "after"])
         return {row["RowKey"]: _after(self._rows.table, row) for row in rows}
 
-    async def look(self, known: Collection[str] = ()) -> list[Pending]:
-        """Return what waits, oldest first, without the `known`.
+    async def look(self, known: Collection[str] = ()) -> tuple[set[str], list[Pending]]:
+        """Return the keys of all that waits, and those groups, oldest first, that are not `known`.
 
         A row that cannot be read stays where it is, is named in the log, and stops no other's;
         `check` says it to whoever reads the trail.
@@ -77,7 +78,7 @@ class Inbox:
                     if row["RowKey"] not in self._named:
                         _log.error("not sealed: %s", fault)
                         self._named.add(row["RowKey"])
-        return found
+        return {row["RowKey"] for row in rows}, found
 
     async def check(self) -> None:
         """Raise StoreUnusable when something waits that nobody can read."""
@@ -104,11 +105,16 @@ class Lease:
         """Whether this process may believe that it is the one."""
         return self._etag is not None
 
+    async def others(self) -> bool:
+        """Whether another process seals, or did when it went, or should."""
+        row = await self._rows.get(_LEASE, _LEASE, ["owner"])
+        return row is not None and row.get("owner") not in (_NOBODY, self._me)
+
     async def take(self, *, by_force: bool = False) -> bool:
         """Become the holder if nobody is, or whoever is has fallen silent; else keep watching."""
         row = await self._rows.get(_LEASE, _LEASE)
         if row is None:
-            first: Row = {"PartitionKey": _LEASE, "RowKey": _LEASE, "owner": ""}
+            first: Row = {"PartitionKey": _LEASE, "RowKey": _LEASE, "owner": _NOBODY}
             await self._rows.insert(first)
             row = await self._rows.get(_LEASE, _LEASE)
         if row is None:
@@ -117,7 +123,7 @@ class Lease:
         if self._watched[0] != etag_of(row):
             self._watched = (etag_of(row), now)
         silent = now - self._watched[1] >= WATCH
-        if by_force or silent or row.get("owner") in ("", self._me):
+        if by_force or silent or row.get("owner") in (_NOBODY, _ANYBODY, self._me):
             await self._beat(self._me, etag_of(row))
         return self.held
 
@@ -131,10 +137,10 @@ class Lease:
         """Stop being the holder without a word: the beats end, and another takes over."""
         self._etag = None
 
-    async def release(self) -> None:
-        """Let anybody take over at once."""
+    async def release(self, *, handing_over: bool = False) -> None:
+        """Let anybody take over at once; who hands over may leave something to be sealed."""
         if self._etag is not None:
-            await self._beat("", self._etag)
+            await self._beat(_ANYBODY if handing_over else _NOBODY, self._etag)
             self._etag = None
 
     async def _beat(self, owner: str, etag: str) -> None:

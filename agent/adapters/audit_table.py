@@ -2,7 +2,7 @@
 
 Rules
 - what was durable before a reading began is in what it returns: what waits in the inbox is sealed
-  first (`of_request`, `search`);
+  first;
 - a segment from which everything is gone is named, not taken for the end.
 
 Never here: what a record says, and any update or deletion. How the trail lies in rows and who
@@ -30,7 +30,7 @@ from agent.adapters.audit_writer import AuditWriter
 from agent.adapters.columns import at_most, is_key
 from agent.adapters.tables import Rows
 from agent.errors import StoreUnusable
-from agent.records import AuditRecord, Draft
+from agent.records import AuditRecord, Draft, Written
 from agent.trail import AuditPage, AuditQuery
 from agent.values import RequestId
 
@@ -47,7 +47,7 @@ class AuditTable:
         self._search = AuditSearch(audit, self._index)
         self._writer = AuditWriter(self._chain, Inbox(inbox), Lease(inbox), self._index.grown)
 
-    async def append(self, drafts: Sequence[Draft]) -> tuple[AuditRecord, ...]:
+    async def append(self, drafts: Sequence[Draft]) -> tuple[Written, ...]:
         """Write records durably and in order, all or none. Raises StoreUnusable."""
         return await self._writer.append(drafts)
 
@@ -76,6 +76,7 @@ class AuditTable:
 
     async def read(self, first: int, limit: int) -> list[AuditRecord]:
         """Return up to `limit` records from sequence `first` on, past what retention removed."""
+        await self._writer.settle()
         first = max(first, 1)
         spilled = first - segment_end(segment_of(first) - 1) < GROUP
         segment = max(0, segment_of(first) - (1 if spilled else 0))

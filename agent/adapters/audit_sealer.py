@@ -1,0 +1,93 @@
+"""Who seals: puts what the processes of a tenant left in the inbox into the chain.
+
+Rules
+- what was left is sealed in the store's own order of its arrival, and before anything of the
+  sealer's own that was asked for before the inbox was read: a record comes after every record
+  whose append had returned when its own began;
+- before a group is sealed it is looked for in the chain, behind the record that its row names; so
+  it is there once, whoever sealed, died or was robbed of the lease in between;
+- a row leaves the inbox after its group was seen in the chain;
+- what comes while others write is waited for a little, so that it is sealed together.
+
+Never here: whether to seal at all.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+from agent.adapters.audit_chain import Chain
+from agent.adapters.audit_inbox import Inbox, Lease, Pending
+from agent.adapters.audit_rows import GROUP, GROUP_BYTES, Group
+
+SHORTEST, LONGEST = 0.004, 0.08  # seconds between two looks into the inbox
+_SWEEP = 32  # sealed rows that are removed at once
+
+
+class Sealer:
+    """The sealing end of a tenant's inbox, in one process."""
+
+    def __init__(self, chain: Chain, inbox: Inbox, lease: Lease) -> None:
+        self._chain, self._inbox, self._lease = chain, inbox, lease
+        self._sealed: dict[str, None] = {}  # in the chain, and still in the inbox
+        self._came: deque[int] = deque(maxlen=8)  # groups, in the last seals
+        self._gather = SHORTEST
+
+    async def turn(self, own: Group | None = None, size: int = 0) -> int:
+        """Wait a little, then seal; return how many groups of the inbox there were."""
+        if self._came:
+            await asyncio.sleep(self._gather)
+        came = await self.seal(own, size)
+        if came:
+            self._came.append(came)
+            self._gather *= 1.2 if came < max(self._came) else 0.9
+            self._gather = min(LONGEST, max(SHORTEST, self._gather))
+        return came
+
+    def rest(self) -> None:
+        """Forget how busy it was."""
+        self._came.clear()
+        self._gather = SHORTEST
+
+    async def seal(self, own: Group | None = None, size: int = 0) -> int:
+        """Add what waits and then a group of our own, unless another is first: ask the chain."""
+        fresh: list[Pending] = []
+        present, waiting = await self._inbox.look(self._sealed)
+        self._sealed = {key: None for key in self._sealed if key in present}
+        for pending in waiting:
+            if await self._chain.find(pending.group.key, pending.after):
+                self._sealed[pending.group.key] = None
+            elif own is None or pending.group.key != own.key:
+                fresh.append(pending)
+        for groups in _transactions(fresh, own, size):
+            added = await self._chain.add(groups)
+            await self._lease.beat()
+            if not added:
+                break  # what comes behind must not come before
+        for pending in fresh:
+            if self._chain.placed(pending.group.key):
+                self._sealed[pending.group.key] = None
+        if len(self._sealed) >= _SWEEP or (self._sealed and not fresh):
+            await self._inbox.clear(self._sealed)
+            await self._lease.beat()
+            self._sealed = {}
+        return len(fresh)
+
+
+def _transactions(
+    pending: Sequence[Pending], own: Group | None, size: int
+) -> Iterator[list[Group]]:
+    """Yield the groups in order, as many at a time as fit into one transaction."""
+    waiting = [(one.group, one.size) for one in pending]
+    if own is not None:
+        waiting.append((own, size))
+    groups: list[Group] = []
+    rows = total = 0
+    for group, its_size in waiting:
+        rows, total = rows + len(group.bodies), total + its_size
+        if groups and (rows > GROUP or total > GROUP_BYTES):
+            yield groups
+            groups, rows, total = [], len(group.bodies), its_size
+        groups.append(group)
+    if groups:
+        yield groups
