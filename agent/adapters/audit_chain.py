@@ -15,7 +15,7 @@ Never here: who should write, and what.
 from collections.abc import Sequence
 
 from agent.adapters.audit_rows import (
-    GROUP,
+    BLOCK,
     LAST_SEQ,
     START,
     TOMBSTONE,
@@ -23,9 +23,9 @@ from agent.adapters.audit_rows import (
     Group,
     Link,
     Tail,
+    block_of,
     damaged,
-    link_of,
-    rows_of,
+    links_of,
     segment_end,
     segment_key,
     segment_of,
@@ -35,7 +35,8 @@ from agent.adapters.columns import Row, at_most
 from agent.errors import StoreUnusable, Transient
 
 _REMEMBERED = 1_000  # groups
-_COLUMNS = ("PartitionKey", "RowKey", "prev", "hash", "group", "last")
+_COLUMNS = ("PartitionKey", "RowKey", "prev", "hashes", "groups", "last", "hash")
+_ALL = (seq_key(1), seq_key(LAST_SEQ))
 
 
 class Chain:
@@ -54,12 +55,9 @@ class Chain:
 
     async def add(self, groups: Sequence[Group]) -> bool:
         """Add groups behind the tail, all or none; False when `placed` has to say what is true."""
-        rows, links = rows_of(await self.tail(), groups)
+        row, links = block_of(await self.tail(), groups)
         try:
-            if len(rows) == 1:
-                stored = await self._audit.insert(rows[0])
-            else:
-                stored = await self._audit.transaction(rows)
+            stored = await self._audit.insert(row)
         except Transient:
             stored = False  # perhaps durable, perhaps not: what is there says which
         if stored:
@@ -78,12 +76,13 @@ class Chain:
         tail = await self.tail()
         if after >= self._since or key in self._recent:
             return self.placed(key)
-        low = max(0, segment_of(after + 1) - 1)  # a group that began just before a border
+        low = max(0, segment_of(after + 1) - 1)  # a block that began just before a border
         found = await at_most(
-            self._audit.query(segment_key(segment), equals={"group": key}, select=_COLUMNS)
+            self._audit.query(segment_key(segment), between=_ALL, select=_COLUMNS)
             for segment in range(low, segment_of(tail.seq) + 1)
         )
-        return [link_of(self._audit.table, row) for rows in found for row in rows]
+        links = [one for rows in found for row in rows for one in links_of(self._audit.table, row)]
+        return [link for name, link in links if name == key]
 
     async def follow(self) -> Tail:
         """Read what was added behind the known tail, in O(log n) reads, and return the new one."""
@@ -103,7 +102,7 @@ class Chain:
             return tail
         if low > first + 1:  # segments between were not read: what came in them is not known
             self._recent.clear()
-            self._since = segment_end(low - 1) + GROUP  # behind all that lies in `low - 1`
+            self._since = segment_end(low - 1) + BLOCK  # behind all that lies in `low - 1`
         return await self._read(low, tail)
 
     async def holds(self, segment: int) -> bool:
@@ -117,7 +116,7 @@ class Chain:
         if rows and rows[-1]["RowKey"] == TOMBSTONE:
             self._tail = _removed(self._audit.table, rows[-1])
             return self._tail
-        links = [(str(row.get("group", "")), link_of(self._audit.table, row)) for row in rows]
+        links = [one for row in rows for one in links_of(self._audit.table, row)]
         if links and links[0][1].seq == known.seq + 1 and links[0][1].prev != known.hash:
             raise StoreUnusable(
                 "audit_forked", f"expected record {known.seq + 1} to follow what was read before it"
@@ -141,7 +140,7 @@ def _removed(table: str, row: Row) -> Tail:
     try:
         tail = Tail(int(row["last"]), str(row["hash"]))
     except (KeyError, ValueError):
-        damaged(table, f"{row['PartitionKey']}/{TOMBSTONE}")
+        damaged(table, row)
     if not 0 < tail.seq <= LAST_SEQ:
-        damaged(table, f"{row['PartitionKey']}/{TOMBSTONE}")
+        damaged(table, row)
     return tail

@@ -13,13 +13,12 @@ Never here: what a body means; it is sealed as it was written, of whatever versi
 """
 
 import asyncio
-import json
 import logging
 import secrets
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
-from agent.adapters.audit_rows import CHUNK, Body, Group, chunked, damaged, seq_key
+from agent.adapters.audit_rows import Group, bodies_in, damaged, seq_key, texts_of
 from agent.adapters.columns import Row
 from agent.adapters.table_removal import remove_all
 from agent.adapters.tables import Rows, etag_of
@@ -28,8 +27,6 @@ from agent.values import canonical
 
 BEAT = 0.5  # seconds between two beats of a holder
 WATCH = 1.5  # seconds without a beat until a watcher takes over
-LARGEST = 400_000  # bytes of a row's text: under the 1 MiB of a row in UTF-16
-_TEXT = tuple(f"text{place:02d}" for place in range(-(-LARGEST // CHUNK)))
 _INBOX, _LEASE = "inbox", "lease"
 _NOBODY, _ANYBODY = "", "anybody"  # owners: nobody is needed, whoever comes first is
 
@@ -53,9 +50,8 @@ class Inbox:
 
     async def put(self, group: Group, after: int) -> None:
         """Make a group durable; a second time does no harm."""
-        text = canonical(list(group.bodies)).decode()
         row = {"PartitionKey": _INBOX, "RowKey": group.key, "after": seq_key(after)}
-        await self._rows.insert(row | chunked(text, _TEXT))
+        await self._rows.insert(row | texts_of(group.bodies))
 
     async def keys(self) -> dict[str, int]:
         """Return what waits: keys, and behind which record each can stand."""
@@ -110,7 +106,7 @@ class Lease:
         row = await self._rows.get(_LEASE, _LEASE, ["owner"])
         return row is not None and row.get("owner") not in (_NOBODY, self._me)
 
-    async def take(self, *, by_force: bool = False) -> bool:
+    async def take(self) -> bool:
         """Become the holder if nobody is, or whoever is has fallen silent; else keep watching."""
         row = await self._rows.get(_LEASE, _LEASE)
         if row is None:
@@ -123,7 +119,7 @@ class Lease:
         if self._watched[0] != etag_of(row):
             self._watched = (etag_of(row), now)
         silent = now - self._watched[1] >= WATCH
-        if by_force or silent or row.get("owner") in (_NOBODY, _ANYBODY, self._me):
+        if silent or row.get("owner") in (_NOBODY, _ANYBODY, self._me):
             await self._beat(self._me, etag_of(row))
         return self.held
 
@@ -151,22 +147,16 @@ class Lease:
 
 
 def _pending(table: str, row: Row) -> Pending:
-    try:
-        text = "".join(row[name] for name in _TEXT if name in row)
-        bodies: list[Body] = json.loads(text)
-        sound = bool(bodies) and all(type(body) is dict for body in bodies)
-    except (TypeError, ValueError):
-        sound = False
-    if not sound:
-        damaged(table, f"{_INBOX}/{row['RowKey']}")
-    return Pending(Group(row["RowKey"], tuple(bodies)), _after(table, row), len(text.encode()))
+    bodies = tuple(bodies_in(table, row))
+    size = sum(len(canonical(body)) for body in bodies)
+    return Pending(Group(row["RowKey"], bodies), _after(table, row), size)
 
 
 def _after(table: str, row: Row) -> int:
     try:
         return int(row["after"])
     except (KeyError, TypeError, ValueError):
-        damaged(table, f"{_INBOX}/{row['RowKey']}")
+        damaged(table, row)
 
 
 def _stored_at(row: Row) -> tuple[str, str]:

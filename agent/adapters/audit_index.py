@@ -31,7 +31,7 @@ from agent.adapters.audit_rows import (
     LAST_SEQ,
     AddOnly,
     damaged,
-    record_of,
+    records_of,
     segment_key,
     segment_of,
     seq_key,
@@ -144,7 +144,7 @@ class AuditIndex:
     async def _write(self, segment: int) -> None:
         bounds = (seq_key(1), seq_key(LAST_SEQ))
         rows = await self._audit.query(segment_key(segment), between=bounds)
-        lines = [self.line(row) for row in rows]
+        lines = [line for row in rows for line in self.lines(row)]
         postings = await asyncio.to_thread(_postings, segment, lines)
         for batch in _batches(postings):
             if not await self._index.transaction(batch):
@@ -156,12 +156,12 @@ class AuditIndex:
         await self._index.insert(done)
         self._spans[segment] = self._span(done)
 
-    def line(self, row: Row) -> AuditLine:
-        """Return a row of the trail as a line; StoreUnusable naming it when it is none."""
+    def lines(self, row: Row) -> list[AuditLine]:
+        """Return a block of the trail as lines; StoreUnusable naming it when it is none."""
         try:
-            return line_of(record_of(self._audit.table, row))
+            return [line_of(record) for record in records_of(self._audit.table, row)]
         except ValueError:
-            damaged(self._audit.table, f"{row['PartitionKey']}/{row['RowKey']}")
+            damaged(self._audit.table, row)
 
     async def _done(self, era: int) -> list[Row]:
         segments = range(era * _ERA, (era + 1) * _ERA)
@@ -180,7 +180,7 @@ class AuditIndex:
             ends = (datetime.fromisoformat(row[name]) for name in ("first_at", "last_at"))
             return Span(*ends)
         except (KeyError, TypeError, ValueError):
-            damaged(self._index.table, f"{row['PartitionKey']}/{row['RowKey']}")
+            damaged(self._index.table, row)
 
     def _posting(self, row: Row) -> Posting:
         parts = [row[name] for name in (f"lines{n}" for n in range(_PARTS)) if name in row]
@@ -188,7 +188,7 @@ class AuditIndex:
             unpacked = zlib.decompressobj().decompress(b"".join(parts), _LARGEST)
             return Posting(_segment(row), row["RowKey"], _Lines.validate_json(unpacked))
         except (TypeError, ValueError, zlib.error, ValidationError):
-            damaged(self._index.table, f"{row['PartitionKey']}/{row['RowKey']}")
+            damaged(self._index.table, row)
 
 
 def _postings(segment: int, lines: Sequence[AuditLine]) -> list[Row]:

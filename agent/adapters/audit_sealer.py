@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 
 from agent.adapters.audit_chain import Chain
 from agent.adapters.audit_inbox import Inbox, Lease, Pending
-from agent.adapters.audit_rows import GROUP, GROUP_BYTES, Group
+from agent.adapters.audit_rows import BLOCK, BLOCK_BYTES, Group
 
 SHORTEST, LONGEST = 0.004, 0.08  # seconds between two looks into the inbox
 _SWEEP = 32  # sealed rows that are removed at once
@@ -59,7 +59,7 @@ class Sealer:
                 self._sealed[pending.group.key] = None
             elif own is None or pending.group.key != own.key:
                 fresh.append(pending)
-        for groups in _transactions(fresh, own, size):
+        for groups in _blocks(fresh, own, size):
             added = await self._chain.add(groups)
             await self._lease.beat()
             if not added:
@@ -74,10 +74,8 @@ class Sealer:
         return len(fresh)
 
 
-def _transactions(
-    pending: Sequence[Pending], own: Group | None, size: int
-) -> Iterator[list[Group]]:
-    """Yield the groups in order, as many at a time as fit into one transaction."""
+def _blocks(pending: Sequence[Pending], own: Group | None, size: int) -> Iterator[list[Group]]:
+    """Yield the groups in order, as many at a time as fit into one block."""
     waiting = [(one.group, one.size) for one in pending]
     if own is not None:
         waiting.append((own, size))
@@ -85,7 +83,7 @@ def _transactions(
     rows = total = 0
     for group, its_size in waiting:
         rows, total = rows + len(group.bodies), total + its_size
-        if groups and (rows > GROUP or total > GROUP_BYTES):
+        if groups and (rows > BLOCK or total > BLOCK_BYTES):
             yield groups
             groups, rows, total = [], len(group.bodies), its_size
         groups.append(group)

@@ -24,8 +24,7 @@ from agent.values import digest_of
 
 MOST = 200  # lines a page
 _ROWS = 24  # of the index, at a time
-_INDEX_ROW = 10  # what a row of the index costs, in rows of the trail
-_ENOUGH = 6_000  # rows of the trail, a page
+_INDEX_ROW, _TRAIL_ROW, _ENOUGH = 10, 2, 6_000  # what a row costs, and how much a page may
 _BY = ("request", "person", "rule", "action", "decision", "phase")  # the most particular first
 
 
@@ -114,10 +113,10 @@ class AuditSearch:
 
     async def _from_trail(self, page: _Page, segment: int) -> None:
         bounds = (seq_key(1), seq_key(min(page.begin.before, LAST_SEQ)))
-        same = {"request": page.query.request} if page.query.request else None
-        rows = await self._audit.query(segment_key(segment), between=bounds, equals=same)
-        page.pay(len(rows), 1)
-        page.take(segment, [self._index.line(row) for row in reversed(rows)])
+        rows = await self._audit.query(segment_key(segment), between=bounds)
+        page.pay(len(rows), _TRAIL_ROW)
+        for row in reversed(rows):
+            page.take(segment, reversed(self._index.lines(row)))
         page.leave(segment)
 
 

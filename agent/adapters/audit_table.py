@@ -16,11 +16,10 @@ from agent.adapters.audit_chain import Chain
 from agent.adapters.audit_inbox import Inbox, Lease
 from agent.adapters.audit_index import AuditIndex
 from agent.adapters.audit_rows import (
-    GROUP,
+    BLOCK,
     LAST_SEQ,
     AddOnly,
-    record_of,
-    segment_end,
+    records_of,
     segment_key,
     segment_of,
     seq_key,
@@ -60,11 +59,8 @@ class AuditTable:
         spans = await self._index.spans(0, full)
         segments = set(range(full + 1)) - set(spans)
         segments |= set(await self._index.segments("request", request, 0, full))
-        found = await at_most(
-            self._audit.query(segment_key(one), equals={"request": request})
-            for one in sorted(segments)
-        )
-        return [record_of(self._audit.table, row) for rows in found for row in rows]
+        found = await at_most(self._records(one) for one in sorted(segments))
+        return [one for records in found for one in records if one.body.get("request") == request]
 
     async def search(
         self, query: AuditQuery, continuation: str | None = None, limit: int = 50
@@ -78,20 +74,15 @@ class AuditTable:
         """Return up to `limit` records from sequence `first` on, past what retention removed."""
         await self._writer.settle()
         first = max(first, 1)
-        spilled = first - segment_end(segment_of(first) - 1) < GROUP
-        segment = max(0, segment_of(first) - (1 if spilled else 0))
+        segment = segment_of(max(1, first - BLOCK + 1))  # where the block with `first` may begin
         records: list[AuditRecord] = []
         while len(records) < limit:
-            rows = await self._audit.query(
-                segment_key(segment),
-                between=(seq_key(first), seq_key(LAST_SEQ)),
-                first=limit - len(records),
-            )
-            records += [record_of(self._audit.table, row) for row in rows]
-            if not rows and segment >= segment_of(first) and await self._ends_at(segment):
+            found = await self._records(segment, max(1, first - BLOCK + 1))
+            records += [record for record in found if record.seq >= first]
+            if not found and segment >= segment_of(first) and await self._ends_at(segment):
                 break
             segment += 1
-        return records
+        return records[:limit]
 
     async def index_all(self) -> None:
         """Index every full segment that is not yet. Raises StoreUnusable and Transient."""
@@ -101,6 +92,11 @@ class AuditTable:
         """Stop writing, leave the lease to others, and finish what is being indexed."""
         await self._writer.close()
         await self._index.close()
+
+    async def _records(self, segment: int, first: int = 1) -> list[AuditRecord]:
+        between = (seq_key(first), seq_key(LAST_SEQ))
+        rows = await self._audit.query(segment_key(segment), between=between)
+        return [record for row in rows for record in records_of(self._audit.table, row)]
 
     async def _ends_at(self, segment: int) -> bool:
         if await self._chain.holds(segment):

@@ -1,7 +1,7 @@
 """Who writes the chain when: a process by itself, one for all, or through the one for all.
 
 Rules
-- whoever waits in a process is written together, at most 100 records in one transaction, each
+- whoever waits in a process is written together, at most 100 records in one block, each
   `append` whole or not at all; it returns when its records are durable;
 - a record comes behind every record whose append had returned when its own began, in any process;
 - a process writes by itself while no other does (`_alone`): where one process serves a tenant,
@@ -26,8 +26,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from agent.adapters.audit_chain import Chain
-from agent.adapters.audit_inbox import LARGEST, Inbox, Lease
-from agent.adapters.audit_rows import GROUP, GROUP_BYTES, Group, bodies_of, records_of
+from agent.adapters.audit_inbox import Inbox, Lease
+from agent.adapters.audit_rows import BLOCK, BLOCK_BYTES, Group, bodies_of, placed_as
 from agent.adapters.audit_sealer import LONGEST, SHORTEST, Sealer
 from agent.errors import Fault, StoreUnusable, Transient
 from agent.records import Draft, Written
@@ -170,12 +170,12 @@ class AuditWriter:
             self._left.clear()  # it stays in the inbox, for the next that looks
 
     def _next(self) -> _Batch:
-        """Take whole appends from the queue, as many as fit into one transaction."""
+        """Take whole appends from the queue, as many as fit into one block."""
         taken = [self._queue.popleft()]
         rows, size = len(taken[0].group.bodies), taken[0].size
         while self._queue:
             rows += len(self._queue[0].group.bodies)
-            if rows > GROUP or size + self._queue[0].size > GROUP_BYTES:
+            if rows > BLOCK or size + self._queue[0].size > BLOCK_BYTES:
                 break
             size += self._queue[0].size
             taken.append(self._queue.popleft())
@@ -193,9 +193,9 @@ class AuditWriter:
                     return
             except Transient:
                 await asyncio.sleep(LONGEST)
-        records = records_of(batch.group, self._chain.placed(batch.group.key))
-        batch.accept([record.seq for record in records])
-        await self._grown(records[-1].seq)
+        seqs = placed_as(batch.group, self._chain.placed(batch.group.key))
+        batch.accept(seqs)
+        await self._grown(seqs[-1])
 
     async def _attend(self) -> None:
         """With nothing to write: seal for the others, or see that somebody seals for us."""
@@ -231,9 +231,6 @@ class AuditWriter:
 
     async def _by_inbox(self, batch: _Batch) -> bool:
         """Leave a batch to who seals. True when it may be taken as written."""
-        if batch.size > LARGEST:
-            await self._lease.take(by_force=True)
-            return False
         if not await self._is_led() or self._led is None:
             return False  # we are to seal
         if batch.group.key not in self._left:  # else it is sent again, behind the same record
@@ -294,7 +291,7 @@ class AuditWriter:
 
     def _see(self) -> None:
         for key in [key for key in self._left if self._chain.placed(key)]:
-            records_of(self._left.pop(key).group, self._chain.placed(key))
+            placed_as(self._left.pop(key).group, self._chain.placed(key))
 
 
 def _now() -> float:
