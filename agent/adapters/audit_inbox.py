@@ -102,9 +102,9 @@ class Lease:
         return self._etag is not None
 
     async def others(self) -> bool:
-        """Whether another process seals, or did when it went, or should."""
+        """Whether somebody seals, or did when they fell silent, or should."""
         row = await self._rows.get(_LEASE, _LEASE, ["owner"])
-        return row is not None and row.get("owner") not in (_NOBODY, self._me)
+        return row is not None and row.get("owner") != _NOBODY
 
     async def take(self) -> bool:
         """Become the holder if nobody is, or whoever is has fallen silent; else keep watching."""

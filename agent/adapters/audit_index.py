@@ -83,7 +83,7 @@ class AuditIndex:
         full = segment_of(seq + 1)
         if full > self._full:
             if self._task is not None:
-                await self._task
+                await asyncio.shield(self._task)
             self._full = full
             self._task = asyncio.create_task(self._catch_up(full))
 

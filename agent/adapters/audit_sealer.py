@@ -6,7 +6,8 @@ Rules
   whose append had returned when its own began;
 - before a group is sealed it is looked for in the chain, behind the record that its row names; so
   it is there once, whoever sealed, died or was robbed of the lease in between;
-- a row leaves the inbox after its group was seen in the chain;
+- a row leaves the inbox after its group was seen in the chain: who left it removes it, many at a
+  time; or the sealer does when they are gone;
 - what comes while others write is waited for a little, so that it is sealed together.
 
 Never here: whether to seal at all.
@@ -21,7 +22,7 @@ from agent.adapters.audit_inbox import Inbox, Lease, Pending
 from agent.adapters.audit_rows import BLOCK, BLOCK_BYTES, Group
 
 SHORTEST, LONGEST = 0.004, 0.08  # seconds between two looks into the inbox
-_SWEEP = 32  # sealed rows that are removed at once
+_ORPHAN = 5.0  # seconds until a sealed row is taken for that of a process that died
 
 
 class Sealer:
@@ -29,7 +30,7 @@ class Sealer:
 
     def __init__(self, chain: Chain, inbox: Inbox, lease: Lease) -> None:
         self._chain, self._inbox, self._lease = chain, inbox, lease
-        self._sealed: dict[str, None] = {}  # in the chain, and still in the inbox
+        self._sealed: dict[str, float] = {}  # in the chain and still in the inbox, since when
         self._came: deque[int] = deque(maxlen=8)  # groups, in the last seals
         self._gather = SHORTEST
 
@@ -52,11 +53,12 @@ class Sealer:
     async def seal(self, own: Group | None = None, size: int = 0) -> int:
         """Add what waits and then a group of our own, unless another is first: ask the chain."""
         fresh: list[Pending] = []
+        now = asyncio.get_running_loop().time()
         present, waiting = await self._inbox.look(self._sealed)
-        self._sealed = {key: None for key in self._sealed if key in present}
+        self._sealed = {key: at for key, at in self._sealed.items() if key in present}
         for pending in waiting:
             if await self._chain.find(pending.group.key, pending.after):
-                self._sealed[pending.group.key] = None
+                self._sealed[pending.group.key] = now
             elif own is None or pending.group.key != own.key:
                 fresh.append(pending)
         for groups in _blocks(fresh, own, size):
@@ -66,11 +68,9 @@ class Sealer:
                 break  # what comes behind must not come before
         for pending in fresh:
             if self._chain.placed(pending.group.key):
-                self._sealed[pending.group.key] = None
-        if len(self._sealed) >= _SWEEP or (self._sealed and not fresh):
-            await self._inbox.clear(self._sealed)
-            await self._lease.beat()
-            self._sealed = {}
+                self._sealed[pending.group.key] = now
+        if left := [key for key, at in self._sealed.items() if now - at > _ORPHAN]:
+            await self._inbox.clear(left)
         return len(fresh)
 
 

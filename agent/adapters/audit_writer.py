@@ -20,14 +20,13 @@ Never here: what a record says, how the chain lies in rows, and reading it for p
 import asyncio
 import contextlib
 import logging
-import secrets
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from agent.adapters.audit_chain import Chain
 from agent.adapters.audit_inbox import Inbox, Lease
-from agent.adapters.audit_rows import BLOCK, BLOCK_BYTES, Group, bodies_of, placed_as
+from agent.adapters.audit_queue import Batch, Queue
+from agent.adapters.audit_rows import Group, placed_as
 from agent.adapters.audit_sealer import LONGEST, SHORTEST, Sealer
 from agent.errors import Fault, StoreUnusable, Transient
 from agent.records import Draft, Written
@@ -41,44 +40,9 @@ QUIET = 2 * TOGETHER  # seconds without the others until a holder leaves: nobody
 LOOK = 30.0  # seconds of writing alone between two looks for what the dead left in the inbox
 STALL = 1.0  # seconds that a reader waits for somebody to seal, before it does
 MOST_LEFT = 24  # groups of a process in the inbox
-_FOLLOW = 0.5  # seconds between two looks at what became of them
+_FOLLOW = 0.4  # seconds between two looks at what became of them
 
 _log = logging.getLogger(__name__)
-
-
-class _Waiting(NamedTuple):
-    """One `append` that waits; its caller may have gone meanwhile."""
-
-    group: Group
-    size: int
-    done: "asyncio.Future[tuple[Written, ...]]"
-
-    def accept(self, seqs: Sequence[int | None]) -> None:
-        """Say that all is durable, and where it stands as far as that is known."""
-        if not self.done.done():
-            pairs = zip(self.group.bodies, seqs, strict=True)
-            self.done.set_result(tuple(Written.of(body, seq) for body, seq in pairs))
-
-    def refuse(self, failure: Exception) -> None:
-        """Say that nothing may be taken as written."""
-        if not self.done.done():
-            if isinstance(failure, Fault):  # a fault of its own for each caller
-                failure = StoreUnusable(failure.code, failure.sentence)
-            self.done.set_exception(failure)
-
-
-class _Batch(NamedTuple):
-    """Appends of this process that share a key, and so one place."""
-
-    group: Group
-    waiting: tuple[_Waiting, ...]
-    size: int
-
-    def accept(self, seqs: Sequence[int | None]) -> None:
-        """Say so to every append."""
-        rest = iter(seqs)
-        for waiting in self.waiting:
-            waiting.accept([next(rest) for _ in waiting.group.bodies])
 
 
 class _Left(NamedTuple):
@@ -98,9 +62,10 @@ class AuditWriter:
         self._chain, self._inbox, self._lease = chain, inbox, lease
         self._sealer = Sealer(chain, inbox, lease)
         self._grown = grown  # told after a write, before the next: the index may have to catch up
-        self._queue: deque[_Waiting] = deque()
+        self._queue = Queue()
         self._more = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._tending: asyncio.Task[None] | None = None
         self._together_until = self._others_at = 0.0
         self._glanced_at: float | None = None
         self._looked_at: float | None = None
@@ -113,9 +78,7 @@ class AuditWriter:
         """Write records durably and in order, all or none. Raises StoreUnusable."""
         if not drafts:
             return ()
-        bodies, size = bodies_of(drafts)
-        done: asyncio.Future[tuple[Written, ...]] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(Group("", bodies), size, done))
+        done = self._queue.put(drafts)
         self._more.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._write_all())
@@ -124,29 +87,35 @@ class AuditWriter:
     async def settle(self) -> None:
         """See to it that what was durable before this call is in the chain after it."""
         waiting = await self._inbox.keys()
-        until = _now() + STALL
+        present, until = waiting, _now() + STALL
         while waiting:
             await self._chain.follow()
             found = {key: await self._chain.find(key, after) for key, after in waiting.items()}
             waiting = {key: after for key, after in waiting.items() if not found[key]}
+            if not present.keys() >= waiting.keys():
+                seen = "expected what was left in the inbox in the chain, saw it in neither"
+                raise StoreUnusable("audit_lost", seen)
             if waiting and _now() >= until:
                 await self._inbox.check()
                 await self._sealer.seal()
             elif waiting:
                 await asyncio.sleep(LONGEST)
+            present = await self._inbox.keys() if waiting else {}
 
     async def close(self) -> None:
         """Stop writing, and let another process seal at once."""
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        await self._lease.release(handing_over=True)
+        for task in (self._task, self._tending):
+            if task is not None and not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        with contextlib.suppress(Fault):  # then it is taken over, a little later
+            await self._lease.release(handing_over=True)
 
     async def _write_all(self) -> None:
-        batch: _Batch | None = None
+        batch: Batch | None = None
         try:
             while self._queue or self._lease.held or self._left:
-                batch = self._next() if self._queue else None
+                batch = self._queue.take()
                 try:
                     async with asyncio.timeout(PATIENCE):
                         await (self._write(batch) if batch else self._attend())
@@ -156,33 +125,22 @@ class AuditWriter:
                 except Exception as failure:
                     self._refuse(batch, failure)
         except asyncio.CancelledError:
-            for waiting in (*(batch.waiting if batch else ()), *self._queue):
-                waiting.done.cancel()
-            self._queue.clear()
+            while batch or self._queue:
+                batch = batch or self._queue.take()
+                if batch:
+                    batch.cancel()
+                batch = None
             raise
 
-    def _refuse(self, batch: _Batch | None, failure: Exception) -> None:
-        for waiting in batch.waiting if batch else ():
-            waiting.refuse(failure)
-        if batch is None:
+    def _refuse(self, batch: Batch | None, failure: Exception) -> None:
+        if batch is not None:
+            batch.refuse(failure)
+        else:
             _log.error("what is in the audit inbox is not being sealed: %s", failure)
             self._lease.forget()  # whoever waits will see that it does not beat
             self._left.clear()  # it stays in the inbox, for the next that looks
 
-    def _next(self) -> _Batch:
-        """Take whole appends from the queue, as many as fit into one block."""
-        taken = [self._queue.popleft()]
-        rows, size = len(taken[0].group.bodies), taken[0].size
-        while self._queue:
-            rows += len(self._queue[0].group.bodies)
-            if rows > BLOCK or size + self._queue[0].size > BLOCK_BYTES:
-                break
-            size += self._queue[0].size
-            taken.append(self._queue.popleft())
-        bodies = tuple(body for waiting in taken for body in waiting.group.bodies)
-        return _Batch(Group(secrets.token_hex(12), bodies), tuple(taken), size)
-
-    async def _write(self, batch: _Batch) -> None:
+    async def _write(self, batch: Batch) -> None:
         if not (self._lease.held or self._left) and _now() >= self._together_until:
             await self._alone(batch.group)
         while not self._chain.placed(batch.group.key):
@@ -229,7 +187,7 @@ class AuditWriter:
                 return
         self._together_until = _now() + TOGETHER
 
-    async def _by_inbox(self, batch: _Batch) -> bool:
+    async def _by_inbox(self, batch: Batch) -> bool:
         """Leave a batch to who seals. True when it may be taken as written."""
         if not await self._is_led() or self._led is None:
             return False  # we are to seal
@@ -241,19 +199,28 @@ class AuditWriter:
         known_since, lately = self._led
         if lately - known_since >= SURE and len(self._left) < MOST_LEFT:
             batch.accept([None] * len(batch.group.bodies))
-            if _now() - self._followed_at > _FOLLOW:
-                with contextlib.suppress(Transient):
-                    await self._follow()
+            if _now() - self._followed_at > _FOLLOW and (
+                self._tending is None or self._tending.done()
+            ):
+                self._tending = asyncio.create_task(self._tend())
             return True
         while not self._chain.placed(batch.group.key) and await self._is_led():
             await asyncio.sleep(LONGEST / 4)
             await self._follow()
         return False
 
-    async def _is_led(self) -> bool:
-        """Whether another process is to seal; else we are, from now on."""
+    async def _tend(self) -> None:
+        """Meanwhile: see that somebody seals what we left, and clear it away."""
+        try:
+            if await self._is_led(within=_FOLLOW / 2):
+                await self._follow()
+        except Fault as fault:
+            _log.warning("what was left in the audit inbox was not looked after: %s", fault)
+
+    async def _is_led(self, within: float = GLANCE) -> bool:
+        """Whether another process is to seal, as read lately; else we are, from now on."""
         before = _now()
-        if self._led is not None and before - self._led[1] < GLANCE:
+        if self._led is not None and before - self._led[1] < within:
             return True
         if await self._lease.take():
             self._led, self._others_at = None, _now()
@@ -263,12 +230,13 @@ class AuditWriter:
         self._led = (self._led[0] if self._led and lasting else _now(), before)
         return True
 
-    async def _for_all(self, batch: _Batch | None) -> None:
+    async def _for_all(self, batch: Batch | None) -> None:
         """Seal what waits in the inbox, and a batch of our own; then say that we live, or leave."""
         own = (batch.group, batch.size) if batch else (None, 0)
         came = await self._sealer.turn(*own)
         await self._lease.beat()  # where there was nothing to seal
-        self._see()
+        if self._left and _now() - self._followed_at > _FOLLOW:
+            await self._follow()
         if came:
             self._others_at, self._pause = _now(), SHORTEST
         elif _now() - self._others_at > QUIET:
@@ -278,20 +246,19 @@ class AuditWriter:
                 await self._lease.take()
 
     async def _follow(self) -> None:
-        """Look what became of what we left."""
+        """Look what became of what we left, and remove what is in the chain."""
         self._followed_at = _now()
         late = [key for key, left in self._left.items() if _now() - left.at > STALL]
         waiting = await self._inbox.keys() if late else {}
         await self._chain.follow()
-        self._see()
-        for key in late:
-            # in neither: its sending failed, and its caller was told; or it was read past here
-            if key in self._left and key not in waiting:
-                del self._left[key]
-
-    def _see(self) -> None:
-        for key in [key for key in self._left if self._chain.placed(key)]:
+        done = [key for key in self._left if self._chain.placed(key)]
+        for key in done:
             placed_as(self._left.pop(key).group, self._chain.placed(key))
+        for key in late:
+            if key not in waiting:  # its sending failed, and its caller was told
+                self._left.pop(key, None)
+        if done:
+            await self._inbox.clear(done)
 
 
 def _now() -> float:
