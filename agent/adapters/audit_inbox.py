@@ -22,7 +22,7 @@ from agent.adapters.audit_rows import Group, bodies_in, damaged, seq_key, texts_
 from agent.adapters.columns import Row
 from agent.adapters.table_removal import remove_all
 from agent.adapters.tables import Rows, etag_of
-from agent.errors import StoreUnusable
+from agent.errors import StoreUnusable, Transient
 from agent.values import canonical
 
 BEAT = 0.5  # seconds between two beats of a holder
@@ -49,9 +49,14 @@ class Inbox:
         self._named: set[str] = set()  # rows that cannot be read, once each
 
     async def put(self, group: Group, after: int) -> None:
-        """Make a group durable; a second time does no harm."""
+        """Make a group durable; a second time does no harm. Raises Transient when it is not there.
+
+        A store that says "taken" of a key that nobody else can have is believed when it shows it.
+        """
         row = {"PartitionKey": _INBOX, "RowKey": group.key, "after": seq_key(after)}
-        await self._rows.insert(row | texts_of(group.bodies))
+        stored = await self._rows.insert(row | texts_of(group.bodies))
+        if not stored and await self._rows.get(_INBOX, group.key, ["RowKey"]) is None:
+            raise Transient("store_busy", f"expected a row added to `{self._rows.table}`, saw none")
 
     async def keys(self) -> dict[str, int]:
         """Return what waits: keys, and behind which record each can stand."""

@@ -71,6 +71,7 @@ class AuditWriter:
         self._looked_at: float | None = None
         self._led: tuple[float, float] | None = None  # by another: known since, and lately
         self._left: dict[str, _Left] = {}  # ours in the inbox, not yet seen in the chain
+        self._sending = ""  # whose place behind a record is kept while it is sent
         self._followed_at = 0.0
         self._pause = SHORTEST
 
@@ -108,7 +109,8 @@ class AuditWriter:
             if task is not None and not task.done():
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
-        with contextlib.suppress(Fault):  # then it is taken over, a little later
+        with contextlib.suppress(Fault):  # then it is cleared and taken over, a little later
+            await self._follow()
             await self._lease.release(handing_over=True)
 
     async def _write_all(self) -> None:
@@ -191,7 +193,11 @@ class AuditWriter:
         """Leave a batch to who seals. True when it may be taken as written."""
         if not await self._is_led() or self._led is None:
             return False  # we are to seal
-        if batch.group.key not in self._left:  # else it is sent again, behind the same record
+        self._sending = batch.group.key
+        if batch.group.key in self._left:  # it is sent again, unless it was sealed and cleared
+            if (await self._chain.follow()) and self._chain.placed(batch.group.key):
+                return False
+        else:
             after = (await self._chain.tail()).seq
             self._left[batch.group.key] = _Left(batch.group, after, _now())
         await self._inbox.put(batch.group, self._left[batch.group.key].after)
@@ -255,7 +261,7 @@ class AuditWriter:
         for key in done:
             placed_as(self._left.pop(key).group, self._chain.placed(key))
         for key in late:
-            if key not in waiting:  # its sending failed, and its caller was told
+            if key not in waiting and key != self._sending:  # it never arrived; who asked was told
                 self._left.pop(key, None)
         if done:
             await self._inbox.clear(done)
