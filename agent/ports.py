@@ -118,6 +118,19 @@ class AuditLog(Protocol):
         """Return up to `limit` records from sequence `first` on."""
 
 
+class Witness(Protocol):
+    """Somewhere that keeps signed checkpoints of the trail, and never another under a name."""
+
+    async def put(self, name: str, content: bytes) -> None:
+        """Keep a checkpoint for good. Raises StoreUnusable when another has this name."""
+
+    async def get(self, name: str) -> bytes | None:
+        """Return a checkpoint as it was kept, or None where there is none."""
+
+    async def names(self) -> list[str]:
+        """Return the names of all that is kept, in order."""
+
+
 class PolicyStore(Protocol):
     """The tenant's signed policy snapshots."""
 

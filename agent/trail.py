@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, Field
 
 from agent.records import AuditRecord
-from agent.values import Frozen, PlainText
+from agent.values import Frozen, PlainText, canonical
 
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _CONCERNED = ("actor", "acted_as", "on_behalf_of", "action", "target", "approval")
@@ -157,3 +157,23 @@ def _under(value: object, name: str) -> object:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+class Tombstone(Frozen):
+    """What stands where retention removed a segment: enough to check the chain around it."""
+
+    tenant: str
+    first: int
+    last: int
+    prev: str  # the hash before `first`
+    hash: str  # of `last`: what comes next refers to it
+    root: str  # of the Merkle tree over the hashes of the records
+    older_than: AwareDatetime
+    at: AwareDatetime
+    kid: str = ""
+    signature: str = ""  # ES256 over `message`, in base64url without padding
+
+    @property
+    def message(self) -> bytes:
+        """What is signed: everything but the signature and who signed."""
+        return canonical(self.model_dump(mode="json", exclude={"kid", "signature"}))

@@ -145,7 +145,7 @@ class AuditIndex:
         bounds = (seq_key(1), seq_key(LAST_SEQ))
         rows = await self._audit.query(segment_key(segment), between=bounds)
         lines = [line for row in rows for line in self.lines(row)]
-        postings = await asyncio.to_thread(_postings, segment, lines)
+        postings = await asyncio.to_thread(rows_for, segment, lines)
         for batch in _batches(postings):
             if not await self._index.transaction(batch):
                 await at_most(self._index.insert(row) for row in batch)
@@ -191,8 +191,8 @@ class AuditIndex:
             damaged(self._index.table, row)
 
 
-def _postings(segment: int, lines: Sequence[AuditLine]) -> list[Row]:
-    """Return all rows of a segment: the same for the same records, whoever makes them."""
+def rows_for(segment: int, lines: Sequence[AuditLine]) -> list[Row]:
+    """Return all rows of a segment: the same for the same lines, whoever makes them."""
     found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for line in sorted(lines, key=lambda line: -line.seq):
         text = line.model_dump_json(exclude_defaults=True)

@@ -12,12 +12,15 @@ writes it: `audit_rows`, `audit_chain`, `audit_writer`; how it is asked: `audit_
 
 from collections.abc import Sequence
 
+from pydantic import TypeAdapter
+
 from agent.adapters.audit_chain import Chain
 from agent.adapters.audit_inbox import Inbox, Lease
 from agent.adapters.audit_index import AuditIndex
 from agent.adapters.audit_rows import (
     BLOCK,
     LAST_SEQ,
+    TOMBSTONE,
     AddOnly,
     records_of,
     segment_key,
@@ -26,13 +29,14 @@ from agent.adapters.audit_rows import (
 )
 from agent.adapters.audit_search import AuditSearch
 from agent.adapters.audit_writer import AuditWriter
-from agent.adapters.columns import at_most, is_key
+from agent.adapters.columns import at_most, is_key, parsed
 from agent.adapters.tables import Rows
 from agent.errors import StoreUnusable
 from agent.records import AuditRecord, Draft, Written
-from agent.trail import AuditPage, AuditQuery
+from agent.trail import AuditPage, AuditQuery, Tombstone
 from agent.values import RequestId
 
+_Stone = TypeAdapter(Tombstone)
 _BEYOND = (1, 2, 4, 8)  # segments that are looked into where one holds nothing
 
 
@@ -83,6 +87,13 @@ class AuditTable:
                 break
             segment += 1
         return records[:limit]
+
+    async def removed(self) -> list[Tombstone]:
+        """Return what stands for the segments that retention removed, in order."""
+        full = segment_of((await self._chain.follow()).seq + 1)
+        rows = await at_most(self._audit.get(segment_key(one), TOMBSTONE) for one in range(full))
+        table = self._audit.table
+        return [parsed(_Stone, str(row.get("tombstone")), table, TOMBSTONE) for row in rows if row]
 
     async def index_all(self) -> None:
         """Index every full segment that is not yet. Raises StoreUnusable and Transient."""
