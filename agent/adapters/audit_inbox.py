@@ -18,7 +18,7 @@ import secrets
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
-from agent.adapters.audit_rows import Group, bodies_in, damaged, seq_key, texts_of
+from agent.adapters.audit_rows import LAST_SEQ, Group, bodies_in, damaged, seq_key, texts_of
 from agent.adapters.columns import Row
 from agent.adapters.table_removal import remove_all
 from agent.adapters.tables import Rows, etag_of
@@ -61,7 +61,11 @@ class Inbox:
     async def keys(self) -> dict[str, int]:
         """Return what waits: keys, and behind which record each can stand."""
         rows = await self._rows.query(_INBOX, select=["RowKey", "after"])
-        return {row["RowKey"]: _after(self._rows.table, row) for row in rows}
+        return {row["RowKey"]: int(row["after"]) if _is_seq(row) else LAST_SEQ for row in rows}
+
+    async def waits(self) -> bool:
+        """Whether anything waits that could be sealed, as far as is known here."""
+        return bool((await self.keys()).keys() - self._named)
 
     async def look(self, known: Collection[str] = ()) -> tuple[set[str], list[Pending]]:
         """Return the keys of all that waits, and those groups, oldest first, that are not `known`.
@@ -152,16 +156,15 @@ class Lease:
 
 
 def _pending(table: str, row: Row) -> Pending:
+    if not _is_seq(row):
+        damaged(table, row)
     bodies = tuple(bodies_in(table, row))
     size = sum(len(canonical(body)) for body in bodies)
-    return Pending(Group(row["RowKey"], bodies), _after(table, row), size)
+    return Pending(Group(row["RowKey"], bodies), int(row["after"]), size)
 
 
-def _after(table: str, row: Row) -> int:
-    try:
-        return int(row["after"])
-    except (KeyError, TypeError, ValueError):
-        damaged(table, row)
+def _is_seq(row: Row) -> bool:
+    return isinstance(row.get("after"), str) and row["after"].isdecimal()
 
 
 def _stored_at(row: Row) -> tuple[str, str]:

@@ -180,7 +180,7 @@ class AuditWriter:
         if self._glanced_at is None or _now() - self._glanced_at > GLANCE:
             at = _now()
             look = self._looked_at is None or at - self._looked_at > LOOK
-            if await self._lease.others() or (look and await self._inbox.keys()):
+            if await self._lease.others() or (look and await self._inbox.waits()):
                 self._together_until = _now() + TOGETHER
                 return
             self._glanced_at, self._looked_at = at, at if look else self._looked_at
@@ -248,7 +248,7 @@ class AuditWriter:
         elif _now() - self._others_at > QUIET:
             await self._lease.release()
             self._glanced_at = self._looked_at = None  # look once more before writing alone
-            if await self._inbox.keys():
+            if await self._inbox.waits():
                 await self._lease.take()
 
     async def _follow(self) -> None:

@@ -39,4 +39,4 @@ async def _remove(rows: Rows, pk: str, rks: Sequence[str]) -> None:
                 await client.delete_entity(pk, rk, retry_total=0)
         return "removed"
 
-    await rows.settle(send)
+    await rows.until_answered(send)

@@ -221,7 +221,7 @@ class Rows:
 
         await self._settle(send, [])
 
-    async def settle(self, send: Callable[["TableClient"], Awaitable[str]]) -> None:
+    async def until_answered(self, send: Callable[["TableClient"], Awaitable[str]]) -> None:
         """Send a change that does no harm when it is sent twice, until it is answered."""
         await self._settle(send, [])
 
