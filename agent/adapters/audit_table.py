@@ -50,6 +50,11 @@ class AuditTable:
         self._search = AuditSearch(audit, self._index)
         self._writer = AuditWriter(self._chain, Inbox(inbox), Lease(inbox), self._index.grown)
 
+    @property
+    def conflicts(self) -> int:
+        """How often a place in the chain was lost to another process."""
+        return self._chain.conflicts
+
     async def append(self, drafts: Sequence[Draft]) -> tuple[Written, ...]:
         """Write records durably and in order, all or none. Raises StoreUnusable."""
         return await self._writer.append(drafts)

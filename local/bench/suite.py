@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from local.azurite import AzuriteError
-from local.bench import engine, loop, start
+from local.bench import audit_append, audit_ask, engine, loop, start
 from local.bench.bed import Bed, bed
 from local.bench.client import BenchError
 from local.bench.kill import kill, kill_bed
@@ -26,7 +26,12 @@ _ON_A_BED: dict[str, Callable[[Bed, bool], tuple[Section, ...]]] = {
     "start.first": lambda on, quick: (start.first(on, quick=quick),),
     "loop.peers": lambda on, quick: peers(on, quick=quick),
 }
-_ALONE = {"start.import": start.imports, "engine.step": engine.step}
+_ALONE = {
+    "start.import": start.imports,
+    "engine.step": engine.step,
+    "audit.append": audit_append.append,
+    "audit.ask": audit_ask.ask,
+}
 _KILL, _PEERS = "loop.kill", "loop.peers"
 NAMES = (*_ALONE, *_ON_A_BED, _KILL)
 

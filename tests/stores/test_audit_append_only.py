@@ -19,16 +19,8 @@ from tests.stores.trails import fill, trail_tables
 
 AGENT = Path(__file__).resolve().parents[2] / "agent"
 CHANGING = {"merge", "upsert", "put", "delete", "remove", "remove_all", "transaction"}
-    "merge",
-    "upsert",
-    "put",
-    "delete",
-    "remove",
-    "remove_all",
-    "until_answered",
-    "transaction",
-}
-CHANGING |= {"until_answered", "submit_transaction", "delete_entity", "update_entity", "upsert_entity"}
+CHANGING |= {"until_answered", "submit_transaction"}
+CHANGING |= {"delete_entity", "update_entity", "upsert_entity"}
 # module: what it may call, on which table
 ALLOWED = {
     "audit_inbox": {"merge", "remove_all"},  # the lease and the inbox, both of AuditInbox
