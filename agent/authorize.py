@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from agent.domain import Authority, AuthorityMode, Classification, Refusal, Sponsorship
 from agent.receipts import Vote
-from agent.records import AuditRecord
+from agent.records import Written
 from agent.values import Frozen, PersonId, TenantId
 from policy.decide import Decision
 
@@ -150,7 +150,7 @@ def mint(
     authority: Authority,
     digest: str,
     owed: Sequence[str],
-    intent: AuditRecord,
+    intent: Written,
     now: datetime,
 ) -> Warrant:
     """Mint leave for one change.
@@ -176,7 +176,7 @@ def mint(
         person=authority.person,
         digest=digest,
         snapshot=decision.snapshot.id,
-        intent=intent.hash,
+        intent=intent.digest,
         expires_at=now + LIFETIME,
     )
 

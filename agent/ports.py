@@ -20,7 +20,9 @@ from agent.records import (
     RequestRecord,
     Stored,
     Watermark,
+    Written,
 )
+from agent.trail import AuditPage, AuditQuery
 from agent.values import PersonId, RequestId, Secret, StepId, TenantId
 from policy.snapshot import Snapshot
 
@@ -115,14 +117,32 @@ class TokenBroker(Protocol):
 class AuditLog(Protocol):
     """The tenant's append-only, hash-chained trail."""
 
-    async def append(self, drafts: Sequence[Draft]) -> tuple[AuditRecord, ...]:
+    async def append(self, drafts: Sequence[Draft]) -> tuple[Written, ...]:
         """Write records durably and in order, all or none. Raises StoreUnusable."""
 
     async def of_request(self, request: RequestId) -> list[AuditRecord]:
         """Return a request's records in order of sequence."""
 
+    async def search(
+        self, query: AuditQuery, continuation: str | None = None, limit: int = 50
+    ) -> AuditPage:
+        """Return a page of answers, newest first. Raises Permanent("bad_continuation")."""
+
     async def read(self, first: int, limit: int) -> list[AuditRecord]:
         """Return up to `limit` records from sequence `first` on."""
+
+
+class Witness(Protocol):
+    """Somewhere that keeps signed checkpoints of the trail, and never another under a name."""
+
+    async def put(self, name: str, content: bytes) -> None:
+        """Keep a checkpoint for good. Raises StoreUnusable when another has this name."""
+
+    async def get(self, name: str) -> bytes | None:
+        """Return a checkpoint as it was kept, or None where there is none."""
+
+    async def names(self) -> list[str]:
+        """Return the names of all that is kept, in order."""
 
 
 class PolicyStore(Protocol):

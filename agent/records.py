@@ -4,13 +4,13 @@ watermarks.
 Shapes only; `agent.adapters` decides rows and columns, `agent.audit` chains and verifies.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import AwareDatetime, Field, JsonValue
 
 from agent.domain import ApprovalNeed, Request, Ruling, Status, TargetFacts, Work
 from agent.receipts import Answer, Began, Receipt
-from agent.values import Frozen, PersonId, RequestId, StepId
+from agent.values import Frozen, PersonId, RequestId, StepId, digest_of
 from policy.decide import Decision
 
 Phase = Literal[
@@ -118,3 +118,16 @@ class AuditRecord(Frozen):
     body: dict[str, Any]
     prev: str
     hash: str
+
+
+class Written(Frozen):
+    """A record that is durable: what it says, the digest of that, its place if it has one yet."""
+
+    body: dict[str, Any]
+    digest: str
+    seq: int | None = None
+
+    @classmethod
+    def of(cls, body: dict[str, Any], seq: int | None) -> Self:
+        """Return a body as written, with the digest of its canonical form."""
+        return cls(body=body, digest=digest_of(body), seq=seq)

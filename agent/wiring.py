@@ -129,7 +129,9 @@ class Deployment:
             service_desk=PersonId(registered.service_desk),
             clock=clock,
             tokens=EntraBroker(exchange, vault, self._graph, self._tokens, clock),
-            audit=AuditTable(account.rows("Audit"), account.rows("AuditIndex")),
+            audit=AuditTable(
+                account.rows("Audit"), account.rows("AuditIndex"), account.rows("AuditInbox")
+            ),
             policies=PolicyTable(
                 account.rows("PolicyHeads"),
                 account.rows("PolicySnapshots"),

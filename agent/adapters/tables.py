@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from agent.adapters.audit_rows import AUDIT_TABLES
 from agent.adapters.columns import Row
 from agent.adapters.table_faults import fault_of, faults, is_conflict, reason, silent
 from agent.errors import Transient
@@ -33,8 +34,7 @@ TENANT_TABLES = (
     "Requests",
     "Approvals",
     "Sponsorships",
-    "Audit",
-    "AuditIndex",
+    *AUDIT_TABLES,
     "Budget",
     "Watermarks",
 )
@@ -242,6 +242,10 @@ class Rows:
             await client.delete_entity(pk, rk, retry_total=0, **condition)
             return "gone"
 
+        await self._settle(send, [])
+
+    async def until_answered(self, send: Callable[["TableClient"], Awaitable[str]]) -> None:
+        """Send a change that does no harm when it is sent twice, until it is answered."""
         await self._settle(send, [])
 
     async def _set(self, row: Row, mode: str) -> None:

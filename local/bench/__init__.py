@@ -8,6 +8,8 @@ nothing else. Exit 0 says that it ran; goals are coloured and never fail it (tim
     loop.kill     kill -9 at every point of it
     engine.step   what a durable step costs by itself
     audit.verify  how fast a trail of 100,000 records is verified offline
+    audit.append  how many records a second the trail takes, from one process and from eight
+    audit.ask     how soon the auditor's questions are answered, with 100,000 records
     start.import  what importing the app costs
     start.first   how soon it answers
     loop.peers    the same work on other engines (--peers; installs them, needs the network)

@@ -64,7 +64,7 @@ POINTS = (
     _graph("first lookups under way", "GET", r"/transitiveMemberOf$", "before"),
     _graph("second lookups under way", "GET", r"/sites/root$", "before"),
     _table("work about to be kept", "PATCH", _MAIN, "before", body='"work0'),
-    _table("forecast in the trail", "POST", r"/\$batch$", "after", body="phase.{0,5}decision"),
+    _table("forecast in the trail", "POST", r"/Audit$", "after", body="phase.{0,5}decision"),
     _table("step claimed", "POST", r"/Requests$", "after", body='"attempt"'),
     _table("place in the budget taken", "PUT", r"/Budget\(", "after"),
     _graph("fresh facts under way", "GET", r"^/users/[^/]+$", "before", actor=SPONSOR),

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from local.azurite import AzuriteError
-from local.bench import audit_verify, engine, loop, policy, start
+from local.bench import audit_append, audit_ask, audit_verify, engine, loop, policy, start
 from local.bench.bed import Bed, bed
 from local.bench.client import BenchError
 from local.bench.kill import kill, kill_bed
@@ -30,6 +30,8 @@ _ALONE = {
     "start.import": start.imports,
     "engine.step": engine.step,
     "policy.engine": policy.engine,
+    "audit.append": audit_append.append,
+    "audit.ask": audit_ask.ask,
     "audit.verify": audit_verify.verify,
 }
 _KILL, _POLICY_PEERS = "loop.kill", "policy.peers"

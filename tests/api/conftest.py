@@ -18,7 +18,9 @@ async def bench(world: World) -> AsyncIterator[Bench]:
     tid = world.facts["tenants"][0]["id"]
     at = world.facts["tables"][tid]
     account = open_account(at["endpoint"], None, at["key"])
-    trail = Trail(AuditTable(account.rows("Audit"), account.rows("AuditIndex")))
+    trail = Trail(
+        AuditTable(*(account.rows(name) for name in ("Audit", "AuditIndex", "AuditInbox")))
+    )
     mine = stage.token(ME)
     tokens = {
         "mine": f"Bearer {mine}",

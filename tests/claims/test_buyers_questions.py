@@ -42,7 +42,7 @@ async def trail_of(world: World, number: int = 0) -> list[AuditRecord]:
     at = world.facts["tables"][tid]
     account = open_account(at["endpoint"], None, at["key"])
     try:
-        table = AuditTable(account.rows("Audit"), account.rows("AuditIndex"))
+        table = AuditTable(*(account.rows(name) for name in ("Audit", "AuditIndex", "AuditInbox")))
         records: list[AuditRecord] = []
         while more := await table.read(len(records) + 1, 500):
             records += more

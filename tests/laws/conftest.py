@@ -14,7 +14,7 @@ from agent.adapters.graph_wire import GraphWire
 from agent.adapters.wire import Wire
 from agent.authorize import Warrant, mint
 from agent.domain import Authority, AuthorityMode
-from agent.records import AuditRecord
+from agent.records import Written
 from agent.values import PersonId, Secret, TenantId
 from local import certificates
 from local.clock import write_offset
@@ -100,11 +100,9 @@ PERMIT = Decision(
 LATE = timedelta(seconds=61)
 
 
-def intent_of(digest: str) -> AuditRecord:
+def intent_of(digest: str) -> Written:
     """A durable intent record of a change, as the trail would return it."""
-    return AuditRecord(
-        seq=1, body={"phase": "intent", "digest": digest}, prev="0" * 64, hash="1" * 64
-    )
+    return Written.of({"phase": "intent", "digest": digest}, 1)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,10 @@
 """What the store tests are made of: a clock moved by hand, a key, a lossy line, sample values."""
 
 import base64
+import random
 import secrets
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -67,6 +69,16 @@ class OneDataKey:
         return self._key
 
 
+@dataclass
+class Trouble:
+    """How often a store fails, and how: each a part of all requests."""
+
+    chance: random.Random
+    refuse: float  # 503, not carried out
+    deny: float  # 412 to a write, not carried out: somebody else was faster, it says
+    lose: float  # carried out, and the answer is lost
+
+
 class Line:
     """Forwards to Azurite; on demand it swallows answers, or says that the store is busy."""
 
@@ -77,12 +89,18 @@ class Line:
         self.instead: Callable[[], Awaitable[object]] | None = None  # happens for one lost write
         self.busy = 0  # so many further requests are answered 503 and not carried out
         self.seen: list[str] = []
+        self.trouble: Trouble | None = None
+        self.troubled = 0
 
     async def handle(self, asked: web.Request) -> web.StreamResponse:
         self.seen.append(asked.method)
         if self.busy:
             self.busy -= 1
             return web.Response(status=503)
+        fate = self.trouble.chance.random() if self.trouble else 1.0
+        if (status := self._fails(asked, fate)) is not None:
+            self.troubled += 1
+            return web.Response(status=status)
         if self.instead and asked.method != "GET":
             happens, self.instead = self.instead, None
             await happens()
@@ -96,12 +114,23 @@ class Line:
             session.request(asked.method, url, headers=headers, data=body) as answer,
         ):
             said = await answer.read()
-        if self.lose and asked.method != "GET":
-            self.lose -= 1
+        lost = self.trouble is not None and 1 - fate < self.trouble.lose
+        self.troubled += lost
+        if lost or (self.lose and asked.method != "GET"):
+            self.lose -= 0 if lost else 1
             assert asked.transport is not None
             asked.transport.close()
         kept = {k: v for k, v in answer.headers.items() if k.lower() not in _PER_HOP}
         return web.Response(status=answer.status, headers=kept, body=said)
+
+    def _fails(self, asked: web.Request, fate: float) -> int | None:
+        """Return with which status this request is to fail, without being carried out."""
+        if self.trouble is None:
+            return None
+        if fate < self.trouble.refuse:
+            return 503
+        denied = fate < self.trouble.refuse + self.trouble.deny
+        return 412 if denied and asked.method != "GET" and "$batch" not in asked.path else None
 
 
 def person(number: int) -> PersonId:

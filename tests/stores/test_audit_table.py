@@ -1,16 +1,19 @@
 """The chain as rows: gapless whoever writes, found again whatever was lost."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
-from agent.adapters import audit_table
+from agent.adapters import audit_rows, audit_writer
+from agent.adapters.audit_rows import records_of
 from agent.adapters.audit_table import AuditTable
 from agent.adapters.tables import Account, Rows
-from agent.audit.chain import ZERO, chain, verify_chain
+from agent.audit.chain import ZERO, body_of, verify_chain
 from agent.errors import StoreUnusable
-from agent.records import AuditRecord, Draft
+from agent.records import AuditRecord, Draft, Written
+from agent.trail import AuditQuery
 from agent.values import PersonId, RequestId
 from tests.stores.pieces import NOW, FreshTable, Line
 
@@ -28,13 +31,19 @@ def draft(request: str | None = "r1", n: int = 0, text: str = "") -> Draft:
 
 
 @pytest.fixture
-async def tables(fresh_table: FreshTable) -> tuple[Rows, Rows]:
-    return await fresh_table("Audit"), await fresh_table("AuditIndex")
+async def tables(fresh_table: FreshTable) -> tuple[Rows, Rows, Rows]:
+    return (
+        await fresh_table("Audit"),
+        await fresh_table("AuditIndex"),
+        await fresh_table("AuditInbox"),
+    )
 
 
 @pytest.fixture
-def log(tables: tuple[Rows, Rows]) -> AuditTable:
-    return AuditTable(*tables)
+async def log(tables: tuple[Rows, Rows, Rows]) -> AsyncIterator[AuditTable]:
+    opened = AuditTable(*tables)
+    yield opened
+    await opened.close()
 
 
 async def whole(log: AuditTable) -> list[AuditRecord]:
@@ -48,10 +57,11 @@ async def test_records_are_numbered_from_one_and_linked(log: AuditTable) -> None
     (first,) = await log.append([draft(n=1)])
     second, third = await log.append([draft(n=2, text="Grüße 🌍"), draft(None, n=3)])
     assert [first.seq, second.seq, third.seq] == [1, 2, 3]
-    assert first.prev == ZERO
-    assert await whole(log) == [first, second, third]
-    assert await log.read(2, 1) == [second]
-    assert await log.read(3, 5) == [third]
+    records = await whole(log)
+    assert records[0].prev == ZERO
+    assert [Written.of(record.body, record.seq) for record in records] == [first, second, third]
+    assert await log.read(2, 1) == [records[1]]
+    assert await log.read(3, 5) == [records[2]]
     assert await log.read(4, 5) == []
 
 
@@ -71,27 +81,8 @@ async def test_eight_tasks_at_once_leave_no_gap_and_lose_nothing(log: AuditTable
         assert [record.seq for record in mine] == seqs == sorted(seqs)
 
 
-async def test_two_processes_at_once_leave_no_gap_and_lose_nothing(
-    tables: tuple[Rows, Rows],
-) -> None:
-    logs = [AuditTable(*tables), AuditTable(*tables)]
-
-    async def writer(log: AuditTable, name: str) -> list[int]:
-        said = [await log.append([draft(name, n), draft(name, n)]) for n in range(12)]
-        return [record.seq for records in said for record in records]
-
-    names = [(log, f"p{place}-{n}") for place, log in enumerate(logs) for n in range(4)]
-    said = await asyncio.gather(*(writer(log, name) for log, name in names))
-    records = await whole(logs[0])
-    assert sorted(seq for seqs in said for seq in seqs) == [r.seq for r in records]
-    assert len(records) == 8 * 12 * 2
-    for (_, name), seqs in zip(names, said, strict=True):
-        assert [r.seq for r in await logs[1].of_request(RequestId(name))] == seqs
-        assert all(b == a + 1 for a, b in zip(seqs[::2], seqs[1::2], strict=True))
-
-
 async def test_an_answer_that_was_lost_leaves_one_record(
-    over_line: Account, line: Line, tables: tuple[Rows, Rows]
+    over_line: Account, line: Line, tables: tuple[Rows, Rows, Rows]
 ) -> None:
     log = AuditTable(*(over_line.rows(rows.table) for rows in tables))
     await log.append([draft(n=0)])
@@ -104,7 +95,7 @@ async def test_an_answer_that_was_lost_leaves_one_record(
 
 
 async def test_answers_lost_for_longer_than_the_store_waits_leave_one_record(
-    over_line: Account, line: Line, tables: tuple[Rows, Rows]
+    over_line: Account, line: Line, tables: tuple[Rows, Rows, Rows]
 ) -> None:
     log = AuditTable(*(over_line.rows(rows.table) for rows in tables))
     await log.append([draft(n=0)])
@@ -116,7 +107,7 @@ async def test_answers_lost_for_longer_than_the_store_waits_leave_one_record(
 
 
 async def test_a_write_that_was_lost_is_chained_behind_what_came_meanwhile(
-    over_line: Account, line: Line, log: AuditTable, tables: tuple[Rows, Rows]
+    over_line: Account, line: Line, log: AuditTable, tables: tuple[Rows, Rows, Rows]
 ) -> None:
     here = AuditTable(*(over_line.rows(rows.table) for rows in tables))
     await here.append([draft(n=0)])
@@ -126,18 +117,19 @@ async def test_a_write_that_was_lost_is_chained_behind_what_came_meanwhile(
     assert [r.body["detail"]["n"] for r in await whole(log)] == [0, 1, 2]
 
 
-async def test_an_equal_record_of_another_process_does_not_stand_for_a_group(
-    tables: tuple[Rows, Rows],
+async def test_an_equal_record_of_another_process_does_not_stand_for_ours(
+    tables: tuple[Rows, Rows, Rows],
 ) -> None:
     here, there = AuditTable(*tables), AuditTable(*tables)
     await here.append([draft(n=0)])
     await there.append([draft(n=1)])
+    await here.append([draft(n=1)])
     await here.append([draft(n=1), draft(n=2)])
-    assert [r.body["detail"]["n"] for r in await whole(here)] == [0, 1, 1, 2]
+    assert [r.body["detail"]["n"] for r in await whole(here)] == [0, 1, 1, 1, 2]
 
 
 async def test_where_the_tables_are_missing_nothing_is_written(account: Account) -> None:
-    log = AuditTable(account.rows("NoAudit"), account.rows("NoIndex"))
+    log = AuditTable(*(account.rows(f"No{name}") for name in ("Audit", "Index", "Inbox")))
     said = await asyncio.gather(
         *(log.append([draft(n=n)]) for n in range(5)), return_exceptions=True
     )
@@ -145,20 +137,10 @@ async def test_where_the_tables_are_missing_nothing_is_written(account: Account)
     assert len({id(one) for one in said}) == 5
 
 
-async def test_no_record_is_written_that_the_index_could_not_find(
-    account: Account, tables: tuple[Rows, Rows]
-) -> None:
-    log = AuditTable(tables[0], account.rows("NoIndex"))
-    with pytest.raises(StoreUnusable):
-        await log.append([draft(n=0)])
-    assert await tables[0].query("000000000") == []
-    assert len(await log.append([draft(None)])) == 1
-
-
 async def test_a_store_that_comes_back_is_written_to_again(
-    over_line: Account, line: Line, tables: tuple[Rows, Rows], monkeypatch: pytest.MonkeyPatch
+    over_line: Account, line: Line, tables: tuple[Rows, Rows, Rows], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_table, "PATIENCE", 0.5)
+    monkeypatch.setattr(audit_writer, "PATIENCE", 0.5)
     log = AuditTable(*(over_line.rows(rows.table) for rows in tables))
     await log.append([draft(n=0)])
     line.busy = 10_000
@@ -180,31 +162,30 @@ async def test_a_caller_that_gives_up_stops_nobody_else(log: AuditTable) -> None
 
 
 async def test_what_does_not_fit_is_refused_and_nothing_of_it_written(log: AuditTable) -> None:
-    for drafts in ([draft(text="x" * 60_000)], [draft()] * 101, [draft(text="x" * 50_000)] * 21):
+    for drafts in ([draft(text="x" * 60_000)], [draft()] * 101, [draft(text="x" * 50_000)] * 9):
         with pytest.raises(StoreUnusable, match="expected at most 100 records of 60000 bytes"):
             await log.append(drafts)
     assert await whole(log) == []
     (large,) = await log.append([draft(text="😀" * 14_000)])
-    assert await whole(log) == [large]
+    (record,) = await whole(log)
+    assert record.body == large.body
 
 
-async def planted(rows: Rows, sizes: list[int]) -> tuple[AuditRecord, ...]:
-    """Put a chain into the table as transactions of these sizes would leave it."""
-    links = chain([draft(None, n) for n in range(sum(sizes))], 0, ZERO)
-    at = 0
+async def planted(rows: Rows, sizes: list[int]) -> None:
+    """Put a chain into the table as blocks of these sizes would leave it."""
+    tail = audit_rows.START
     for size in sizes:
-        segment = audit_table._segment(links[at].seq)
-        group = [audit_table._row(segment, link) for link in links[at : at + size]]
-        assert await rows.transaction(group)
-        at += size
-    return links
+        bodies = tuple(body_of(draft(None, tail.seq + n)) for n in range(size))
+        row, links = audit_rows.block_of(tail, [audit_rows.Group(f"g{tail.seq}", bodies)])
+        assert await rows.insert(row)
+        tail = audit_rows.Tail(links[-1][1].seq, links[-1][1].hash)
 
 
 @pytest.mark.parametrize("last", [9, 10, 11, 19, 20, 21, 55, 70, 71])
 async def test_the_tail_is_found_at_every_border(
-    tables: tuple[Rows, Rows], monkeypatch: pytest.MonkeyPatch, last: int
+    tables: tuple[Rows, Rows, Rows], monkeypatch: pytest.MonkeyPatch, last: int
 ) -> None:
-    monkeypatch.setattr(audit_table, "SEGMENT_ROWS", 10)
+    monkeypatch.setattr(audit_rows, "SEGMENT_ROWS", 10)
     await planted(tables[0], [4] * (last // 4) + ([last % 4] if last % 4 else []))
     log = AuditTable(*tables)
     (added,) = await log.append([draft()])
@@ -215,10 +196,10 @@ async def test_the_tail_is_found_at_every_border(
 async def test_the_tail_of_a_long_chain_is_found_in_few_reads(
     over_line: Account,
     line: Line,
-    tables: tuple[Rows, Rows],
+    tables: tuple[Rows, Rows, Rows],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(audit_table, "SEGMENT_ROWS", 2)
+    monkeypatch.setattr(audit_rows, "SEGMENT_ROWS", 2)
     await planted(tables[0], [2] * 100)
     log = AuditTable(*(over_line.rows(rows.table) for rows in tables))
     (added,) = await log.append([draft()])
@@ -227,10 +208,9 @@ async def test_the_tail_of_a_long_chain_is_found_in_few_reads(
 
 
 async def test_an_append_over_a_border_is_whole_and_found_again(
-    tables: tuple[Rows, Rows], monkeypatch: pytest.MonkeyPatch
+    tables: tuple[Rows, Rows, Rows], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_table, "SEGMENT_ROWS", 10)
-    monkeypatch.setattr(audit_table, "GROUP", 5)
+    monkeypatch.setattr(audit_rows, "SEGMENT_ROWS", 10)
     here, there = AuditTable(*tables), AuditTable(*tables)
     written: dict[str, list[int]] = {}
     for n in range(30):
@@ -243,40 +223,86 @@ async def test_an_append_over_a_border_is_whole_and_found_again(
         assert [r.seq for r in await AuditTable(*tables).of_request(RequestId(name))] == seqs
     for first in range(1, 104, 3):
         assert await there.read(first, 7) == records[first - 1 : first + 6]
-    spilled = [row["RowKey"] for row in await tables[0].query("000000000")]
-    assert spilled[-1] > "000000000010", "a transaction ends where it began"
+    spilled = records_of(tables[0].table, (await tables[0].query("000000000"))[-1])
+    assert spilled[-1].seq > 10, "a block ends in the segment where it began"
 
 
-async def test_one_pointer_leads_to_all_records_of_a_request_in_a_segment(
-    log: AuditTable, tables: tuple[Rows, Rows]
-) -> None:
+async def test_what_is_no_key_is_nobodys_request(log: AuditTable) -> None:
     for n in range(5):
         await log.append([draft("r1", n), draft("r2", n)])
-    assert len(await tables[1].query("r1")) == 1
     assert [r.body["detail"]["n"] for r in await log.of_request(RequestId("r1"))] == list(range(5))
     assert await log.of_request(RequestId("r")) == []
     assert await log.of_request(RequestId("a|b")) == []
 
 
-async def test_a_pointer_to_a_record_that_was_never_written_does_no_harm(
-    log: AuditTable, tables: tuple[Rows, Rows]
-) -> None:
-    for segment in ("000000000", "000000007"):
-        await tables[1].insert({"PartitionKey": "r1", "RowKey": segment})
-    await log.append([draft("r2")])
-    assert await log.of_request(RequestId("r1")) == []
-    (record,) = await log.append([draft("r1")])
-    assert await log.of_request(RequestId("r1")) == [record]
-
-
 async def test_an_edited_record_breaks_the_chain_at_its_place(
-    log: AuditTable, tables: tuple[Rows, Rows]
+    log: AuditTable, tables: tuple[Rows, Rows, Rows]
 ) -> None:
     for n in range(3):
         await log.append([draft(n=n)])
     row = dict(await tables[0].get("000000000", "000000000002") or {})
-    await tables[0].put(row | {"body": row["body"].replace('"n":1', '"n":9')})
+    await tables[0].put(row | {"text00": row["text00"].replace('"n":1', '"n":9')})
     assert [flaw.seq for flaw in verify_chain(await log.read(1, 10))] == [2]
-    await tables[0].put(row | {"body": "no json"})
-    with pytest.raises(StoreUnusable, match=r"`Audit\d+.body` as written"):
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"text00": "no json"},
+        {"text00": "[]"},
+        {"text00": "[1]"},
+        {"hashes": "ab"},
+        {"hashes": 7},
+        {"groups": "[]"},
+        {"groups": '[["g", 2]]'},
+        {"prev": None},
+    ],
+    ids=str,
+)
+async def test_a_row_that_is_not_what_we_wrote_is_named_and_never_skipped(
+    log: AuditTable, tables: tuple[Rows, Rows, Rows], change: dict[str, object]
+) -> None:
+    for n in range(3):
+        await log.append([draft(n=n)])
+    row = dict(await tables[0].get("000000000", "000000000002") or {}) | change
+    await tables[0].put({name: value for name, value in row.items() if value is not None})
+    place = r"expected `Audit\d+` row 000000000/000000000002 as written"
+    fresh = AuditTable(*tables)
+    with pytest.raises(StoreUnusable, match=place):
+        await fresh.read(1, 10)
+    with pytest.raises(StoreUnusable, match=place):
+        await fresh.of_request(RequestId("r1"))
+    with pytest.raises(StoreUnusable, match=place):
+        await fresh.search(AuditQuery())
+
+
+async def test_a_version_that_nobody_here_knows_is_named(
+    log: AuditTable, tables: tuple[Rows, Rows, Rows]
+) -> None:
+    await log.append([draft()])
+    row = dict(await tables[0].get("000000000", "000000000001") or {})
+    await tables[0].put(row | {"text00": row["text00"].replace('"v":', '"v":99')})
+    with pytest.raises(StoreUnusable, match=r"row 000000000/000000000001, saw another"):
         await log.read(1, 10)
+
+
+async def test_a_segment_that_was_taken_out_is_not_taken_for_the_end(
+    log: AuditTable, tables: tuple[Rows, Rows, Rows], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_rows, "SEGMENT_ROWS", 4)
+    await planted(tables[0], [4] * 5)
+    for row in await tables[0].query("000000002"):
+        await tables[0].delete(row)
+    with pytest.raises(StoreUnusable, match=r"segment 2 of `Audit\d+`, saw none, and later ones"):
+        await log.read(9, 10)
+
+
+async def test_a_chain_that_was_rewritten_under_us_is_not_written_on(
+    log: AuditTable, tables: tuple[Rows, Rows, Rows]
+) -> None:
+    await log.append([draft(n=0)])
+    forged = audit_rows.Tail(1, "f" * 64)
+    row, _ = audit_rows.block_of(forged, [audit_rows.Group("g", (body_of(draft(n=1)),))])
+    assert await tables[0].insert(row)
+    with pytest.raises(StoreUnusable, match="audit_forked"):
+        await log.append([draft(n=2)])
