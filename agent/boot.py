@@ -85,6 +85,10 @@ class Process:
 
         return await DurableRuns(client).purge(self.deployment.clock.now() - KEPT)
 
+    async def checkpoint(self) -> int:
+        """Sign what is due of every tenant's trail; return how many checkpoints that made."""
+        return await self.deployment.checkpoint_all()
+
     def run(self, context: Any) -> Any:
         """Return the run of one request, as a generator."""
         from agent import workflow

@@ -35,6 +35,7 @@ TENANT_TABLES = (
     "Sponsorships",
     "Audit",
     "AuditIndex",
+    "AuditCheckpoints",
     "Budget",
 )
 REGISTRY_TABLE = "Registry"
