@@ -25,6 +25,7 @@ Phase = Literal[
     "answer",
     "failure",
     "config",
+    "export",
 ]
 
 
