@@ -133,7 +133,7 @@ def _verify(asked: argparse.Namespace) -> int:
         said = [{**one.model_dump(), "sentence": one.sentence} for one in verdict.findings]
         print(json.dumps({**verdict.model_dump(mode="json"), "findings": said}))
     else:
-        print(*_judged(verdict, trusted=bool(keys)), sep="\n")
+        print(*_judged(verdict, trusted=bool(keys) or asked.bundle is None), sep="\n")
     return FOUND if verdict.findings else OK
 
 

@@ -45,6 +45,10 @@ class Spool:
         self._file.write(line)
         self.last = max(self.last, seq)
 
+    def close(self) -> None:
+        """Forget the lines."""
+        self._file.close()
+
     def __iter__(self) -> Iterator[bytes]:
         with self._file:
             self._file.seek(0)
@@ -56,8 +60,12 @@ async def spooled(
 ) -> Spool:
     """Read a part of a trail, a line for each record; raises AuditRefused and StoreUnusable."""
     spool = Spool()
-    async for one in _records(trail, first, last, at_least):
-        spool.take(line(one), one if isinstance(one, int) else one.seq)
+    try:
+        async for one in _records(trail, first, last, at_least):
+            spool.take(line(one), one if isinstance(one, int) else one.seq)
+    except BaseException:
+        spool.close()
+        raise
     return spool
 
 
