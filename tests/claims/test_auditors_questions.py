@@ -9,7 +9,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 from base64 import urlsafe_b64decode
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from agent.adapters.tables import open_account
 from agent.adapters.vault import pem_of
 from agent.audit.export.evidence import SignedEvidence, signing_bytes
+from local import up
 from local.stage import Stage
 from local.up import ROOT, World
 
@@ -107,6 +110,13 @@ class Terminal:
 
     def taken(self, *arguments: str) -> list[dict[str, Any]]:
         return self.audit("export", "--format", "ndjson", *arguments, who="helen.cho").records()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A world of one's own: other stories move the clock by hours, and a trail shows that."""
+    with up.world(tmp_path_factory.mktemp("audited")) as running:
+        yield running
 
 
 @pytest.fixture
@@ -233,6 +243,25 @@ def test_prove_that_nothing_was_removed(terminal: Terminal, approved: str) -> No
     assert terminal.run(*judge, "--witness", str(kept)).code == 1
     stranger = terminal.run("verify", "--bundle", str(file))
     assert stranger.code == 1
+
+
+def test_what_is_fifteen_minutes_old_is_signed_by_itself(
+    terminal: Terminal, stage: Stage, approved: str
+) -> None:
+    """The timer signs for everybody; nobody has to ask."""
+
+    def signed_to() -> int:
+        seen = terminal.audit("verify", "--tenant", terminal.tenant, "--json").facts()
+        return int(seen["signed_to"])
+
+    (last,) = [r["seq"] for r in stage.person("ian.moss" + AF).trail(approved)][-1:]
+    before = signed_to()
+    assert before < last
+    stage.advance(901)
+    until = time.monotonic() + 30
+    while (after := signed_to()) == before:
+        assert time.monotonic() < until, "expected a checkpoint by itself, saw none"
+    assert after >= last
 
 
 def test_one_request_goes_out_with_its_proof_and_nobody_elses_records(
