@@ -42,6 +42,12 @@ async def reconcile_logs(timer: func.TimerRequest) -> None:
     await process.reconcile()
 
 
+# More often than a checkpoint is due, so that none is later than 15 minutes and the skew allowed.
+@app.timer_trigger(schedule="0 */3 * * * *", arg_name="timer")
+async def checkpoint(timer: func.TimerRequest) -> None:
+    await process.checkpoint()
+
+
 @app.orchestration_trigger(context_name="context", orchestration="run")
 def run(context: df.DurableOrchestrationContext):  # type: ignore[no-untyped-def]
     return (yield from process.run(context))

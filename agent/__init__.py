@@ -19,4 +19,7 @@ channels/    wire forms                      adapters/  vendors
 facts, scene, chronicle, audit               what policy reads, as whom, what is written down
 domain, records, ports, calls, errors        the nouns and the seams
 settings, wiring, onboard                    how it is put together
+checkpoints, auditing, cli_audit             the trail: signed, judged, taken away
 """
+
+__version__ = "0.1.0"

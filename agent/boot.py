@@ -94,6 +94,10 @@ class Process:
         application = self.settings.api_client_id
         await reconcile_each(served, self.deployment.for_tenant, application)
 
+    async def checkpoint(self) -> int:
+        """Sign what is due of every tenant's trail; return how many checkpoints that made."""
+        return await self.deployment.checkpoint_all()
+
     def run(self, context: Any) -> Any:
         """Return the run of one request, as a generator."""
         from agent import workflow

@@ -8,6 +8,7 @@ Rules
 - the same words for the same thing in every record.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from policy.decide import Decision
 
 if TYPE_CHECKING:
     from agent.attempt import Attempt
+    from agent.ports import Caller
 
 
 def request_draft(request: Request, body_digest: str) -> Draft:
@@ -201,6 +203,20 @@ def answer_drafts(request: Request, answer: Answer, at: datetime) -> list[Draft]
         detail = {"ticket": answer.ticket.id, "to": answer.ticket.to}
         drafts.append(Draft.model_validate({**base, "phase": "escalate", "detail": detail}))
     return drafts
+
+
+def export_draft(
+    by: "Caller", role: str, form: str, what: Mapping[str, JsonValue], at: datetime
+) -> Draft:
+    """Somebody takes a part of the trail away, or reads it: written before they get any of it."""
+    signed_in = {"signed_in_at": by.signed_in_at.isoformat()} if by.signed_in_at else {}
+    return Draft(
+        phase="export",
+        at=at,
+        actor=by.person,
+        source={"channel": "command", "client": by.client, **signed_in},
+        detail={"format": form, "role": role, **what},
+    )
 
 
 def _change(attempt: "Attempt") -> dict[str, object]:

@@ -20,7 +20,7 @@ from agent.domain import Classification, Sponsorship
 from agent.errors import Permanent
 from agent.publish import open_stores
 from agent.values import Frozen, Guid, Secret, TenantId
-from agent.wiring import Deployment
+from agent.wiring import AUDIT_KEY, Deployment
 from policy.pack import limits
 from policy.publishing import ONBOARDING, with_limits
 from policy.rule import Rule
@@ -60,12 +60,15 @@ async def onboard(
     await create_tables(account)
     vault = deployment.vault(organisation.vault_url, organisation.identity)
     await _data_key(vault)
-    key = await _signing_key(vault)
+    key = await _signing_key(vault, SIGNING_KEY)
     targets = TargetTable(account.rows("Targets"))
     for target in organisation.targets:
         await targets.classify(target)
     registration = Registration(
-        **organisation.model_dump(exclude={"targets"}), policy_key=key, signing_kid=key["kid"]
+        **organisation.model_dump(exclude={"targets"}),
+        policy_key=key,
+        signing_kid=key["kid"],
+        audit_key=await _signing_key(vault, AUDIT_KEY),
     )
     stores = open_stores(deployment, registration)
     if await stores.history.standing() is None:
@@ -84,13 +87,13 @@ async def _data_key(vault: Vault) -> None:
         await create_data_key(vault)
 
 
-async def _signing_key(vault: Vault) -> PublicJwk:
+async def _signing_key(vault: Vault, name: str) -> PublicJwk:
     try:
-        return await vault.public_jwk(SIGNING_KEY)
+        return await vault.public_jwk(name)
     except Permanent as fault:
         if fault.code != "not_found":
             raise
-        return await vault.create_signing_key(SIGNING_KEY)
+        return await vault.create_signing_key(name)
 
 
 async def lend(

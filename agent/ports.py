@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from agent.audit.checkpoint import KeptCheckpoint
 from agent.budget import Hour, Reservation
 from agent.domain import Classification, Request, Ruling, Sponsorship, Status, Step, Work
 from agent.receipts import Answer, Began, GraphTrace, Receipt, Vote
@@ -143,6 +144,19 @@ class Witness(Protocol):
 
     async def names(self) -> list[str]:
         """Return the names of all that is kept, in order."""
+
+
+class Checkpoints(Protocol):
+    """What the tenant's key has signed of the trail: added, never changed."""
+
+    async def latest(self) -> KeptCheckpoint | None:
+        """Return the one of most records, or None before the first. Raises StoreUnusable."""
+
+    async def every(self) -> list[KeptCheckpoint]:
+        """Return all, by size. Raises StoreUnusable."""
+
+    async def add(self, kept: KeptCheckpoint) -> bool:
+        """Add one durably; False when one of this size was there. Raises StoreUnusable."""
 
 
 class PolicyStore(Protocol):

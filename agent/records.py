@@ -27,6 +27,7 @@ Phase = Literal[
     "failure",
     "config",
     "reconcile",
+    "export",
 ]
 
 

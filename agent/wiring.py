@@ -10,6 +10,7 @@ from agent.actions import ACTIONS
 from agent.adapters.approvals_table import ApprovalTable
 from agent.adapters.audit_table import AuditTable
 from agent.adapters.budget_table import BudgetTable
+from agent.adapters.checkpoints_table import TABLE, CheckpointTable
 from agent.adapters.clock import SystemClock, UnsafeShiftedClock
 from agent.adapters.entra import EntraSettings, ManagedIdentityProof
 from agent.adapters.entra_exchange import Exchange
@@ -27,7 +28,9 @@ from agent.adapters.token_cache import TokenCache
 from agent.adapters.vault import Vault, verify_es256
 from agent.adapters.watermarks_table import WatermarkTable
 from agent.adapters.wire import Wire
-from agent.errors import Permanent
+from agent.audit.checkpoint import CheckpointRefused
+from agent.checkpoints import Checkpointing
+from agent.errors import Fault, Permanent, StoreUnusable
 from agent.lookups import LOOKUPS
 from agent.ports import Clock, Tenant
 from agent.reconcile import SCOPES as RECONCILING
@@ -38,6 +41,10 @@ from policy.snapshot import Verify
 if TYPE_CHECKING:
     from azure.identity.aio import ManagedIdentityCredential
 
+AUDIT_KEY = "audit-signing"
+"""The name of the key in a tenant's vault that signs checkpoints and evidence, and nothing else."""
+
+_log = logging.getLogger(__name__)
 _GRAPH = "https://graph.microsoft.com/"
 
 
@@ -90,6 +97,50 @@ class Deployment:
             held = (registered, self._open(tenant, registered))
             self._tenants[tenant] = held
         return held[1]
+
+    async def checkpointing(self, tenant: TenantId) -> Checkpointing:
+        """Return what signs a tenant's trail. Raises Permanent for one not on the registry."""
+        handle = await self.for_tenant(tenant)
+        registered, _ = self._tenants[tenant]
+        account = self.account(registered.tables_endpoint, registered.identity)
+        vault = self.vault(registered.vault_url, registered.identity)
+
+        async def sign(message: bytes) -> tuple[str, bytes]:
+            return await vault.sign(AUDIT_KEY, message)
+
+        def verify(kid: str, message: bytes, signature: bytes) -> bool:
+            is_pinned = kid == registered.audit_key["kid"]
+            return is_pinned and verify_es256(registered.audit_key, message, signature)
+
+        return Checkpointing(
+            tenant=tenant,
+            trail=handle.audit,
+            kept=CheckpointTable(account.rows(TABLE)),
+            clock=self.clock,
+            kid=registered.audit_key["kid"],
+            sign=sign,
+            verify=verify,
+        )
+
+    async def checkpoint_all(self) -> int:
+        """Sign what is due of every tenant's trail; return how many checkpoints that made.
+
+        A tenant that fails keeps no other one waiting. Raises StoreUnusable at the end when one
+        did: a function that failed is what the host tells its operators of.
+        """
+        made, failed = 0, 0
+        for registered in await self.registry().every():
+            if not registered.enabled:
+                continue
+            try:
+                signing = await self.checkpointing(TenantId(registered.id))
+                made += len(await signing.issue())
+            except (Fault, CheckpointRefused) as fault:
+                _log.error("no checkpoint for tenant %s: %s", registered.id, fault)
+                failed += 1
+        if failed:
+            raise StoreUnusable("no_checkpoint", f"expected every trail signed, saw {failed} fail")
+        return made
 
     def registry(self) -> RegistryTable:
         """Return the list of tenants of this deployment."""

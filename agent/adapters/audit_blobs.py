@@ -17,7 +17,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from agent.adapters.audit_checkpoints import differs
 from agent.adapters.columns import key
 from agent.adapters.tables import PATIENCE
 from agent.errors import StoreUnusable, Transient
@@ -50,7 +49,9 @@ class CheckpointBlobs:
             else:
                 return
         if await self.get(name) != content:
-            differs(name)
+            raise StoreUnusable(
+                "checkpoint_differs", f"expected nothing else to be kept as checkpoint `{name}`"
+            )
 
     async def get(self, name: str) -> bytes | None:
         """Return a checkpoint as it was kept, or None where there is none."""

@@ -20,10 +20,11 @@ from agent.values import Frozen, Guid
 
 PARTITION = "tenant"
 KEPT = timedelta(seconds=60)
+_KEYS = ("policy_key", "audit_key")
 
 
 class Registration(Frozen):
-    """One tenant of this deployment: its stores, its policy key, and who takes its tickets."""
+    """One tenant of this deployment: its stores, its public keys, and who takes its tickets."""
 
     id: Guid
     name: str
@@ -32,6 +33,7 @@ class Registration(Frozen):
     vault_url: str
     policy_key: PublicJwk
     signing_kid: str
+    audit_key: PublicJwk
     service_desk: Guid
     identity: Guid  # client id of the managed identity that reaches this tenant's stores
     publisher: Guid  # client id of the identity that may write its policy; the app never uses it
@@ -64,13 +66,14 @@ class RegistryTable:
 
     async def put(self, registration: Registration) -> None:
         """Add a tenant or replace what is said of it: for onboarding."""
-        said = registration.model_dump(mode="json", exclude={"id", "policy_key"})
+        said = registration.model_dump(mode="json", exclude={"id", *_KEYS})
         await self._rows.put(
             {
                 "PartitionKey": PARTITION,
                 "RowKey": key(registration.id),
                 **said,
                 "policy_key": json.dumps(registration.policy_key, sort_keys=True),
+                "audit_key": json.dumps(registration.audit_key, sort_keys=True),
             }
         )
         self._kept.pop(registration.id, None)
@@ -82,7 +85,7 @@ class RegistryTable:
     def _registration(self, row: Row) -> Registration:
         said = {name: row.get(name) for name in Registration.model_fields if name in row}
         try:
-            said |= {"id": row["RowKey"], "policy_key": json.loads(row["policy_key"])}
+            said |= {"id": row["RowKey"], **{name: json.loads(row[name]) for name in _KEYS}}
             return Registration.model_validate(said, strict=True)
         except (KeyError, TypeError, ValueError):
             unreadable(self._rows.table, "tenant")

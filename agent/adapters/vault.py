@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from azure.keyvault.keys.aio import KeyClient
     from azure.keyvault.keys.crypto.aio import CryptographyClient
     from azure.keyvault.secrets.aio import SecretClient
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 _NAME = re.compile(r"[0-9a-zA-Z-]{1,127}")
 _VERSION = re.compile(r"[0-9a-zA-Z-]{1,64}")
@@ -138,16 +139,32 @@ def verify_es256(jwk: PublicJwk, message: bytes, signature: bytes) -> bool:
     from cryptography.hazmat.primitives.asymmetric import ec, utils
     from cryptography.hazmat.primitives.hashes import SHA256
 
-    if jwk["kty"] != "EC" or jwk["crv"] != "P-256" or len(signature) != 64:
+    if len(signature) != 64:
         return False
     try:
-        x, y = (int.from_bytes(_unb64(jwk[part]), "big") for part in ("x", "y"))
-        key = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
+        key = _public_key(jwk)
         r, s = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
         key.verify(utils.encode_dss_signature(r, s), message, ec.ECDSA(SHA256()))
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+def pem_of(jwk: PublicJwk) -> str:
+    """Return a public key as PEM, for whoever verifies elsewhere; ValueError when it is none."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    key = _public_key(jwk)
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
+
+
+def _public_key(jwk: PublicJwk) -> "EllipticCurvePublicKey":
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    if jwk["kty"] != "EC" or jwk["crv"] != "P-256":
+        raise ValueError(f"expected a P-256 key, saw {jwk['kty']} {jwk['crv']}")
+    x, y = (int.from_bytes(_unb64(jwk[part]), "big") for part in ("x", "y"))
+    return ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
 
 
 def _public(key: Any) -> PublicJwk:

@@ -12,9 +12,9 @@ Rules    - due after 1,000 new records, cut there however many follow, or when t
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from agent.audit.merkle import Frontier, extends
 from agent.values import Frozen, Guid, canonical
@@ -61,6 +61,23 @@ class Checkpoint(Frozen):
     def line(self) -> bytes:
         """Return the checkpoint as it stands in a bundle, and wherever else it is kept."""
         return canonical(self.model_dump(mode="json")) + b"\n"
+
+
+class KeptCheckpoint(Frozen):
+    """A checkpoint with the tree it signed, so that the next one need not read what is before."""
+
+    checkpoint: Checkpoint
+    peaks: tuple[Digest, ...]
+
+    @model_validator(mode="after")
+    def _is_what_was_signed(self) -> Self:
+        if self.tree().root().hex() != self.checkpoint.root:
+            raise ValueError("expected the peaks of the root that is signed")
+        return self
+
+    def tree(self) -> Frontier:
+        """Return the tree as an appender goes on with it."""
+        return Frontier(self.checkpoint.size, (bytes.fromhex(peak) for peak in self.peaks))
 
 
 def due(

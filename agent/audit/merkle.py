@@ -8,7 +8,7 @@ Rules    - a leaf is hashed with 0 before it, a node with 1: no node can pass as
          - a proof of a wrong length proves nothing; checking one never raises.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 
 
@@ -109,20 +109,7 @@ class Tree:
     def consistency(self, first: int, second: int) -> list[bytes]:
         """Prove that the tree of `second` begins with that of `first`; IndexError unless it can."""
         self._holds(second)
-        if not 0 < first <= second:
-            raise IndexError(f"expected 1 to {second} leaves, saw {first}")
-        low, high, path = 0, second, []
-        while high != first:
-            middle = low + _split(high - low)
-            if first <= middle:
-                path.append(self._over(middle, high))
-                high = middle
-            else:
-                path.append(self._over(low, middle))
-                low = middle
-        if low:  # the verifier knows the whole first tree, but not its last subtree
-            path.append(self._over(low, high))
-        return path[::-1]
+        return _consistency(first, second, self._over)
 
     def _over(self, first: int, last: int) -> bytes:
         """Return the root over leaves `first` to `last - 1`, a subtree of some prefix."""
@@ -177,6 +164,48 @@ def _climb(
             new = node(new, step)
         at, last = at >> 1, last >> 1
     return None if last else (old, new)
+
+
+def extended(before: Frontier, leaves: Sequence[bytes]) -> list[bytes]:
+    """Prove that `before` and these leaves begin with `before`; IndexError for an empty tree.
+
+    It is the proof of `Tree.consistency`, made without the leaves that were there before.
+    """
+    places: dict[tuple[int, int], bytes] = {}
+    first = 0
+    for height in reversed(range(before.size.bit_length())):
+        if before.size >> height & 1:
+            places[first, first + (1 << height)] = before.peaks[len(places)]
+            first += 1 << height
+
+    def over(low: int, high: int) -> bytes:
+        # What lies before is always a whole peak: the two trees split at the same places.
+        if high <= before.size:
+            return places[low, high]
+        fresh = Frontier()
+        for hashed in leaves[low - before.size : high - before.size]:
+            fresh.add(hashed)
+        return fresh.root()
+
+    return _consistency(before.size, before.size + len(leaves), over)
+
+
+def _consistency(first: int, second: int, over: Callable[[int, int], bytes]) -> list[bytes]:
+    """Prove it by the roots over some of the leaves (RFC 9162, 2.1.4.1)."""
+    if not 0 < first <= second:
+        raise IndexError(f"expected 1 to {second} leaves, saw {first}")
+    low, high, path = 0, second, []
+    while high != first:
+        middle = low + _split(high - low)
+        if first <= middle:
+            path.append(over(middle, high))
+            high = middle
+        else:
+            path.append(over(low, middle))
+            low = middle
+    if low:  # the verifier knows the whole first tree, but not its last subtree
+        path.append(over(low, high))
+    return path[::-1]
 
 
 def _split(count: int) -> int:

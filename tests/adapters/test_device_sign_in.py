@@ -13,10 +13,10 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from agent.policy_desk import sign_in
+from agent.errors import NotAuthenticated
 from agent.settings import Settings
+from agent.sign_in import sign_in
 from local import certificates
-from policy.proposal import PublishRefused
 
 TENANT = "11111111-1111-4111-8111-111111111111"
 API = "1c99c70c-55f5-4ea3-a199-b971bce16d7b"
@@ -130,7 +130,7 @@ def test_the_code_is_told_on_standard_error_and_the_token_is_for_the_api(
 
 def test_whoever_declines_is_refused_without_a_word_of_what_was_sent(entra: Entra) -> None:
     entra.refuses = True
-    with pytest.raises(PublishRefused) as refused:
+    with pytest.raises(NotAuthenticated) as refused:
         sign_in(settings(entra), TENANT)
     assert refused.value.code == "no_sign_in"
     assert "ABC-123" not in refused.value.sentence

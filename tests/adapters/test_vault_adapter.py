@@ -4,8 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from agent.adapters.vault import PublicJwk, Vault, verify_es256
+from agent.adapters.vault import PublicJwk, Vault, pem_of, verify_es256
 from agent.adapters.wire import Wire
 from agent.errors import Permanent, StoreUnusable, Transient
 from agent.values import Secret
@@ -121,3 +124,14 @@ async def test_a_server_that_another_authority_vouches_for_is_not_believed(
     with pytest.raises(StoreUnusable, match="vault_unreachable"):
         await vault.get_secret("anything")
     await system_trust.close()
+
+
+async def test_a_public_key_as_pem_is_the_same_key(vault: Vault) -> None:
+    jwk = await vault.create_signing_key("signing-pem")
+    _, signature = await vault.sign("signing-pem", b"message")
+    key = load_pem_public_key(pem_of(jwk).encode())
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    r, s = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
+    key.verify(utils.encode_dss_signature(r, s), b"message", ec.ECDSA(SHA256()))
+    with pytest.raises(ValueError, match="P-256"):
+        pem_of({**jwk, "kty": "RSA"})

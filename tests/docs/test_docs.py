@@ -21,7 +21,7 @@ HEADING = re.compile(r"^#{1,6} +(.+)$", re.MULTILINE)
 ANCHOR = re.compile(r'<a id="([\w-]+)"></a>')
 CODE = re.compile(r"`([^`\n]+)`")
 OURS = re.compile(r"(?:agent|policy|local|tests|docs)/[\w/.*-]*|[\w.-]+\.(?:py|md|toml|json)")
-TYPED = re.compile(r"python3 -m (local(?:\.\w+)?|policy)\b((?: \w+(?: \|)?)*)")
+TYPED = re.compile(r"python3 -m (local(?:\.\w+)?|policy|agent)\b((?: \w+(?: \|)?)*)")
 
 # A path of one machine or the host of a registry has no place in what is published; nor has, other
 # than in code and its tests, a folder for throw-away files or an address of a private network.
@@ -154,10 +154,12 @@ def test_every_path_in_code_marks_is_there(path: Path) -> None:
 @pytest.fixture(scope="module")
 def commands() -> dict[str, set[str]]:
     """The commands of each module that has some."""
-    asked = [sys.executable, "-m", "policy", "--help"]
-    told = subprocess.run(asked, capture_output=True, text=True, check=True, cwd=ROOT).stdout
-    listed = {line.split()[0] for line in told.splitlines() if line.startswith("    ")}
-    return {"local": set(COMMANDS), "policy": listed}
+    known = {"local": set(COMMANDS)}
+    for module in ("policy", "agent"):
+        asked = [sys.executable, "-m", module, "--help"]
+        told = subprocess.run(asked, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+        known[module] = {line.split()[0] for line in told.splitlines() if line.startswith("    ")}
+    return known
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=place)

@@ -83,6 +83,9 @@ async def test_what_the_tenant_says_of_a_target(fresh_table: FreshTable) -> None
             await store.classification("g2")
 
 
+KEY = {"kty": "EC", "crv": "P-256", "x": "x", "y": "y", "kid": "k", "alg": "ES256"}
+
+
 def registered(**changes: Any) -> Registration:
     said: dict[str, Any] = {
         "id": TID,
@@ -90,15 +93,9 @@ def registered(**changes: Any) -> Registration:
         "domain": "contoso.example",
         "tables_endpoint": "https://contoso.table.core.windows.net",
         "vault_url": "https://contoso.vault.azure.net",
-        "policy_key": {
-            "kty": "EC",
-            "crv": "P-256",
-            "x": "x",
-            "y": "y",
-            "kid": "k",
-            "alg": "ES256",
-        },
+        "policy_key": KEY,
         "signing_kid": "k",
+        "audit_key": KEY | {"kid": "a"},
         "service_desk": person(9),
         "identity": person(8),
         "publisher": person(7),
@@ -137,7 +134,7 @@ async def test_a_damaged_entry_is_unusable(fresh_table: FreshTable, clock: HandC
     store = RegistryTable(rows, clock)
     await store.put(registered())
     place = {"PartitionKey": "tenant", "RowKey": TID}
-    for damage in ({"policy_key": "x"}, {"policy_key": "{}"}, {"enabled": "no"}, {"name": 7}):
+    for damage in ({"policy_key": "x"}, {"audit_key": "{}"}, {"enabled": "no"}, {"name": 7}):
         await rows.upsert(place | damage)
         with pytest.raises(StoreUnusable):
             await store.find(TID)

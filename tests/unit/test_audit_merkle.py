@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.audit.merkle import Frontier, Tree, extends, includes, leaf, node, record_leaf
+from agent.audit.merkle import Frontier, Tree, extended, extends, includes, leaf, node, record_leaf
 
 # The eight leaves of the reference implementation of Certificate Transparency, and what it says.
 LEAVES = [
@@ -205,3 +205,17 @@ def test_a_record_is_a_leaf_by_the_bytes_of_its_hash() -> None:
     assert record_leaf("00" * 32) == leaf(bytes(32))
     with pytest.raises(ValueError, match="non-hexadecimal"):
         record_leaf("not a hash")
+
+
+@given(old=st.integers(1, 70), more=st.integers(0, 70))
+def test_a_tree_that_forgot_its_leaves_proves_the_same_of_what_was_added(
+    old: int, more: int
+) -> None:
+    leaves = [leaf(bytes([at])) for at in range(old + more)]
+    tree = Tree(leaves)
+    assert extended(tree.frontier(old), leaves[old:]) == tree.consistency(old, old + more)
+
+
+def test_nothing_extends_no_tree() -> None:
+    with pytest.raises(IndexError):
+        extended(Frontier(), [leaf(b"")])

@@ -1,12 +1,17 @@
 """What the app is told by its environment, and what it asks of Microsoft: both exactly."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from agent.actions import ACTIONS
+from agent.audit.checkpoint import CheckpointRefused
+from agent.errors import StoreUnusable
 from agent.lookups import LOOKUPS
 from agent.settings import Settings, SettingsError
+from agent.values import TenantId
 from agent.wiring import Deployment, graph_scopes
 
 GUID = "1c99c70c-55f5-4ea3-a199-b971bce16d7b"
@@ -134,3 +139,52 @@ def test_no_scope_is_wider_than_its_purpose() -> None:
         "Sites.Read.All",
         "User.Read.All",
     ]
+
+
+class Signing:
+    """What signs one tenant's trail, or cannot."""
+
+    def __init__(self, fault: Exception | None) -> None:
+        self.fault, self.asked = fault, 0
+
+    async def issue(self) -> list[str]:
+        self.asked += 1
+        if self.fault is not None:
+            raise self.fault
+        return ["a checkpoint"]
+
+
+class Many(Deployment):
+    """A deployment of several tenants: a number each, and whether it is switched on."""
+
+    def __init__(self, signing: dict[str, Signing], off: str) -> None:
+        super().__init__(Settings.of(AZURE))
+        self.signing, self.off = signing, off
+
+    def registry(self) -> Any:
+        return self
+
+    async def every(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(id=name, enabled=name != self.off) for name in self.signing]
+
+    async def checkpointing(self, tenant: TenantId) -> Any:
+        return self.signing[tenant]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [StoreUnusable("store_unusable", "no table"), CheckpointRefused("truncated", "cut")],
+)
+async def test_a_tenant_that_cannot_be_signed_is_told_and_keeps_no_other_waiting(
+    fault: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    signing = {"t1": Signing(None), "t2": Signing(fault), "t3": Signing(None), "t4": Signing(None)}
+    many = Many(signing, off="t4")
+    with pytest.raises(StoreUnusable) as told:
+        await many.checkpoint_all()
+    assert told.value.code == "no_checkpoint"
+    assert [one.asked for one in signing.values()] == [1, 1, 1, 0]
+    assert "t2" in caplog.text
+    signing["t2"].fault = None
+    assert await many.checkpoint_all() == 3
+    await many.close()

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -50,6 +51,15 @@ class Key:
         raw = self.private.sign(message, ec.ECDSA(SHA256()))
         r, s = utils.decode_dss_signature(raw)
         return KID, r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+    def signed(self, message: bytes, raw: bytes) -> bool:
+        r, s = (int.from_bytes(half, "big") for half in (raw[:32], raw[32:]))
+        try:
+            encoded = utils.encode_dss_signature(r, s)
+            self.private.public_key().verify(encoded, message, ec.ECDSA(SHA256()))
+        except InvalidSignature:
+            return False
+        return True
 
     def signer(self) -> Sign:
         async def sign(message: bytes) -> tuple[str, bytes]:

@@ -8,12 +8,9 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.storage.blob.aio import ContainerClient
 
 from agent.adapters.audit_blobs import CheckpointBlobs, open_container
-from agent.adapters.audit_checkpoints import CheckpointTable
-from agent.adapters.tables import Account
 from agent.errors import Permanent, StoreUnusable
 from agent.ports import Witness
 from local.azurite import StorageAccount
-from tests.stores.pieces import FreshTable
 
 pytestmark = pytest.mark.stack
 CONTAINER = "checkpoints"
@@ -37,13 +34,9 @@ async def blobs(
     await opened.close()
 
 
-@pytest.fixture(params=["table", "blobs"])
-async def witness(
-    request: pytest.FixtureRequest, fresh_table: FreshTable, blobs: CheckpointBlobs
-) -> Witness:
-    if request.param == "blobs":
-        return blobs
-    return CheckpointTable(await fresh_table("AuditCheckpoints"))
+@pytest.fixture
+def witness(blobs: CheckpointBlobs) -> Witness:
+    return blobs
 
 
 async def test_what_was_kept_is_read_back_and_listed_in_order(witness: Witness) -> None:
@@ -80,13 +73,10 @@ async def test_a_name_that_could_be_read_in_two_ways_is_refused(
         await witness.put(name, b"x")
 
 
-async def test_without_a_container_or_a_table_nothing_is_taken_as_kept(
-    storage: StorageAccount, account: Account
-) -> None:
+async def test_without_a_container_nothing_is_taken_as_kept(storage: StorageAccount) -> None:
     key = AzureNamedKeyCredential(storage.name, storage.key)
     absent = open_container(storage.blobs, "absent", key)
-    for witness in (absent, CheckpointTable(account.rows("Absent"))):
-        for attempt in (witness.put("1.json", b"x"), witness.get("1.json"), witness.names()):
-            with pytest.raises(StoreUnusable, match="NotFound"):
-                await attempt
+    for attempt in (absent.put("1.json", b"x"), absent.get("1.json"), absent.names()):
+        with pytest.raises(StoreUnusable, match="NotFound"):
+            await attempt
     await absent.close()
