@@ -10,7 +10,7 @@ from agent.actions import ACTIONS
 from agent.adapters.approvals_table import ApprovalTable
 from agent.adapters.audit_table import AuditTable
 from agent.adapters.budget_table import BudgetTable
-from agent.adapters.checkpoints_table import TABLE, CheckpointTable
+from agent.adapters.checkpoints_table import CheckpointTable
 from agent.adapters.clock import SystemClock, UnsafeShiftedClock
 from agent.adapters.entra import EntraSettings, ManagedIdentityProof
 from agent.adapters.entra_exchange import Exchange
@@ -115,7 +115,7 @@ class Deployment:
         return Checkpointing(
             tenant=tenant,
             trail=handle.audit,
-            kept=CheckpointTable(account.rows(TABLE)),
+            kept=CheckpointTable(account.rows("AuditCheckpoints")),
             clock=self.clock,
             kid=registered.audit_key["kid"],
             sign=sign,

@@ -16,7 +16,6 @@ from agent.adapters.columns import Row, unreadable
 from agent.adapters.tables import Rows
 from agent.audit.checkpoint import Checkpoint, KeptCheckpoint
 
-TABLE = "AuditCheckpoints"
 _PARTITION = "checkpoint"
 _LAST = 10**15 - 1
 
