@@ -14,6 +14,7 @@ Never here: rewritten records under an older checkpoint. They do not change what
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 from agent.audit.chain import ZERO, verify_chain
 from agent.audit.checkpoint import (
@@ -30,8 +31,35 @@ from agent.audit.checkpoint import (
 )
 from agent.audit.export.fields import moment, text
 from agent.audit.merkle import Frontier, extended, record_leaf
-from agent.ports import AuditLog, Checkpoints, Clock
+from agent.ports import AuditLog, Clock
 from agent.records import AuditRecord
+
+
+class Witness(Protocol):
+    """Somewhere that keeps signed checkpoints of the trail, and never another under a name."""
+
+    async def put(self, name: str, content: bytes) -> None:
+        """Keep a checkpoint for good. Raises StoreUnusable when another has this name."""
+
+    async def get(self, name: str) -> bytes | None:
+        """Return a checkpoint as it was kept, or None where there is none."""
+
+    async def names(self) -> list[str]:
+        """Return the names of all that is kept, in order."""
+
+
+class Checkpoints(Protocol):
+    """What the tenant's key has signed of the trail: added, never changed."""
+
+    async def latest(self) -> KeptCheckpoint | None:
+        """Return the one of most records, or None before the first. Raises StoreUnusable."""
+
+    async def every(self) -> list[KeptCheckpoint]:
+        """Return all, by size. Raises StoreUnusable."""
+
+    async def add(self, kept: KeptCheckpoint) -> bool:
+        """Add one durably; False when one of this size was there. Raises StoreUnusable."""
+
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 

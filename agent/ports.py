@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from agent.audit.checkpoint import KeptCheckpoint
 from agent.budget import Hour, Reservation
 from agent.domain import Classification, Request, Ruling, Sponsorship, Status, Step, Work
 from agent.receipts import Answer, Began, GraphTrace, Receipt, Vote
@@ -131,32 +130,6 @@ class AuditLog(Protocol):
 
     async def read(self, first: int, limit: int) -> list[AuditRecord]:
         """Return up to `limit` records from sequence `first` on."""
-
-
-class Witness(Protocol):
-    """Somewhere that keeps signed checkpoints of the trail, and never another under a name."""
-
-    async def put(self, name: str, content: bytes) -> None:
-        """Keep a checkpoint for good. Raises StoreUnusable when another has this name."""
-
-    async def get(self, name: str) -> bytes | None:
-        """Return a checkpoint as it was kept, or None where there is none."""
-
-    async def names(self) -> list[str]:
-        """Return the names of all that is kept, in order."""
-
-
-class Checkpoints(Protocol):
-    """What the tenant's key has signed of the trail: added, never changed."""
-
-    async def latest(self) -> KeptCheckpoint | None:
-        """Return the one of most records, or None before the first. Raises StoreUnusable."""
-
-    async def every(self) -> list[KeptCheckpoint]:
-        """Return all, by size. Raises StoreUnusable."""
-
-    async def add(self, kept: KeptCheckpoint) -> bool:
-        """Add one durably; False when one of this size was there. Raises StoreUnusable."""
 
 
 class PolicyStore(Protocol):

@@ -26,11 +26,10 @@ if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
     from azure.data.tables.aio import TableClient, TableServiceClient
 
+_POLICY_TABLES = ("Policies", "PolicySnapshots", "PolicyHeads")
 TENANT_TABLES = (
     "Targets",
-    "Policies",
-    "PolicySnapshots",
-    "PolicyHeads",
+    *_POLICY_TABLES,
     "Requests",
     "Approvals",
     "Sponsorships",

@@ -8,8 +8,8 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.storage.blob.aio import ContainerClient
 
 from agent.adapters.audit_blobs import CheckpointBlobs, open_container
+from agent.checkpoints import Witness
 from agent.errors import Permanent, StoreUnusable
-from agent.ports import Witness
 from local.azurite import StorageAccount
 
 pytestmark = pytest.mark.stack
