@@ -1,19 +1,11 @@
 """What a change of rules changes: every kind of it is found, shown, and nothing else is told."""
 
-import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from policy.axioms import AXIOMS
-from policy.cli import main
-from policy.decide import Decision, RuleSet, decide
-from policy.diff import Diff, Finding, Outcome, compare
+from policy.decide import RuleSet, decide
+from policy.diff import Diff, compare
 from policy.obligations import (
     Approval,
     Justify,
@@ -24,32 +16,18 @@ from policy.obligations import (
     TimeBound,
     merge,
 )
-from policy.pack import SHIPPED
 from policy.prove import NotConfirmed, changes
 from policy.prove.demands import demands
-from policy.query import Known, Query
+from policy.query import Query
 from policy.rule import Rule
 from policy.snapshot import write_body
-from tests.policy.company import ADD, COMPANY, OPEN, REMOVE
-
-OLD = COMPANY
-OTHERS = "others-ask-the-owner"
-Edit = Callable[[dict[str, Any]], None]
+from tests.policy.changed_rules import EASIER, HARDER, OLD, OTHERS, compared, edited, without
+from tests.policy.company import ADD, OPEN, REMOVE
 
 
 def approval(**changed: Any) -> Obligation:
     said = {"kind": "approval", "by": "resource_owner", "expires_after": "PT1H", **changed}
     return Approval.model_validate(said)
-
-
-def edited(name: str, edit: Edit) -> list[Rule]:
-    (record,) = (json.loads(json.dumps(one.record())) for one in OLD if one.id == name)
-    edit(record)
-    return [*without(name), Rule.of(record)]
-
-
-def without(name: str) -> list[Rule]:
-    return [one for one in OLD if one.id != name]
 
 
 def owes(**changed: Any) -> list[Rule]:
@@ -66,37 +44,6 @@ def found(diff: Diff) -> set[tuple[str, str | None, str | None]]:
         (one.change, one.action, f"{one.topic.kind} {one.topic.aspect}" if one.topic else None)
         for one in diff.findings
     }
-
-
-def compared(old: Any, new: Any) -> Diff:
-    """Compare, and ask the decision point once more whether each sample shows what it says."""
-    diff = compare(old, new)
-    for finding in diff.findings:
-        query = Query.of(json.loads(json.dumps(finding.query)))
-        assert not query.errors
-        before, after = (decide(RuleSet.of(rules), query) for rules in (old, new))
-        assert finding.old == Outcome.of(before)
-        assert finding.new == Outcome.of(after)
-        assert_shows(finding, before, after)
-    return diff
-
-
-def assert_shows(finding: Finding, before: Decision, after: Decision) -> None:
-    effects = (before.effect, after.effect)
-    match finding.change:
-        case "newly_permitted":
-            assert effects == ("deny", "permit")
-        case "newly_denied":
-            assert effects == ("permit", "deny")
-        case "less_demanding":
-            assert effects == ("permit", "permit")
-            assert merge((*after.obligations, *before.obligations)) != after.obligations
-        case "more_demanding":
-            assert effects == ("permit", "permit")
-            assert merge((*after.obligations, *before.obligations)) != before.obligations
-
-
-EASIER, HARDER = "less_demanding", "more_demanding"
 
 
 @pytest.mark.parametrize(
@@ -242,156 +189,3 @@ def test_an_obligation_meets_what_is_no_stricter_than_it_is(
 ) -> None:
     assert all(demand.met_by(owed) for demand in demands(asked)) is met
     assert met is (merge((owed, asked)) == merge((owed,)))
-
-
-SMALL: list[dict[str, Any]] = [
-    {"action": {"ids": ["a"]}},
-    {"action": {"ids": ["a", "b"]}, "requester": {"departments": ["x"]}},
-    {"target": {"same_department": False}},
-    {"target": {"tags_any": ["t"]}},
-    {"runtime": {"bulk_max": 1}},
-    {"plan": {"before_any": ["a"]}},
-    {"action": {"undo": False}},
-]
-PRICES = [
-    {"kind": "approval", "by": "manager", "quorum": quorum, "expires_after": expiry, "when": when}
-    for quorum in (1, 2)
-    for expiry in ("PT1H", "P1D")
-    for when in ("before", "provisional")
-] + [{"kind": "justify"}, {"kind": "time_bound", "max": "P1D"}]
-
-
-@st.composite
-def rule_sets(draw: st.DrawFn) -> list[Rule]:
-    base = {"schema": 1, "reason": "because", "effect": "permit", "baseline": True}
-    rules = [
-        {**base, "id": f"open-{layer}", "layer": layer}
-        for layer in ("global", "tenant", "target", "department", "action", "runtime")
-    ]
-    closed = draw(st.integers(0, 7))
-    rules = [one for number, one in enumerate(rules) if number != closed]
-    for number in range(draw(st.integers(0, 4))):
-        effect = draw(st.sampled_from(["permit", "deny", "require", "require"]))
-        record = {"schema": 1, "id": f"r{number}", "layer": "global", "effect": effect}
-        record |= {"reason": "because", "when": draw(st.sampled_from(SMALL))}
-        if effect == "require":
-            record["obligations"] = [draw(st.sampled_from(PRICES))]
-        if effect != "permit" and draw(st.booleans()):
-            record["unless"] = draw(st.sampled_from(SMALL))
-        rules.append(record)
-    return [Rule.of(one) for one in rules]
-
-
-queries = st.fixed_dictionaries(
-    {},
-    optional={
-        "action": st.fixed_dictionaries(
-            {}, optional={"id": st.sampled_from("abc"), "undo": st.booleans()}
-        ),
-        "requester": st.fixed_dictionaries({}, optional={"department": st.sampled_from("xyz")}),
-        "target": st.fixed_dictionaries(
-            {},
-            optional={
-                "department": st.sampled_from("xyz"),
-                "tags": st.lists(st.sampled_from("tu"), max_size=2),
-            },
-        ),
-        "runtime": st.fixed_dictionaries({}, optional={"bulk_count": st.integers(0, 2)}),
-        "plan": st.fixed_dictionaries({}, optional={"before": st.lists(st.sampled_from("ac"))}),
-    },
-)
-
-
-@settings(max_examples=250)
-@given(rule_sets(), rule_sets(), st.lists(queries, min_size=20, max_size=40))
-def test_what_some_request_sees_is_found(
-    old: list[Rule], new: list[Rule], asked: list[dict[str, Any]]
-) -> None:
-    seen = {(one.change, one.action) for one in compared(old, new).findings}
-    before, after = RuleSet.of(old), RuleSet.of(new)
-    named = {
-        word
-        for rule in (*old, *new)
-        for part in (rule.when, rule.unless)
-        for word in (part.action.ids or () if part else ())
-    }
-    for raw in asked:
-        query = Query.of(raw)
-        assert all(axiom.holds(query) for axiom in AXIOMS)
-        fact = query.facts["action.id"]
-        action = fact.value if isinstance(fact, Known) and fact.value in named else None
-        for change in differences(decide(before, query), decide(after, query)):
-            assert (change, action) in seen, raw
-
-
-def differences(before: Decision, after: Decision) -> list[str]:
-    match before.effect, after.effect:
-        case "permit", "deny":
-            return ["newly_denied"]
-        case "deny", "permit":
-            return ["newly_permitted"]
-        case "deny", _:
-            return []
-    both = merge((*before.obligations, *after.obligations))
-    return [EASIER] * (both != after.obligations) + [HARDER] * (both != before.obligations)
-
-
-def written(folder: Path, rules: Any) -> str:
-    folder.mkdir()
-    text = yaml.safe_dump([json.loads(json.dumps(one.record())) for one in rules])
-    (folder / "rules.yaml").write_text(text, encoding="utf-8")
-    return str(folder)
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    code = main(arguments)
-    said = capsys.readouterr()
-    return code, said.out, said.err
-
-
-def test_the_command_shows_both_answers_and_the_hash(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    old, new = written(tmp_path / "old", OLD), written(tmp_path / "new", without(OTHERS))
-    code, out, err = run(capsys, "diff", old, new)
-    assert (code, err) == (0, "")
-    lines = out.splitlines()
-    assert lines[0] == f"Rules removed: {OTHERS}"
-    assert "Less demanding" in lines
-    assert f"- {ADD}: approval by resource_owner, owed" in lines
-    shown = {line.split()[0]: line for line in lines if line.startswith("    ")}
-    assert OTHERS in shown["old"]
-    assert "PT8H" in shown["old"]
-    assert "owed" not in shown["new"]
-    assert lines[-1] == f"diff hash {compare(OLD, without(OTHERS)).hash}"
-
-
-def test_the_command_speaks_json_and_reads_rules_of_both_sides(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    both = written(tmp_path / "both", [one for one in OLD if one.layer == "global"])
-    tenant = [one for one in OLD if one.layer != "global"]
-    old = written(tmp_path / "old", tenant)
-    new = written(tmp_path / "new", [one for one in tenant if one.id != OTHERS])
-    said = json.loads(run(capsys, "diff", old, new, "--also", both, "--json")[1])
-    assert said["hash"] == compare(OLD, without(OTHERS)).hash
-    assert [one["change"] for one in said["findings"]] == [EASIER]
-
-
-def test_rules_that_make_no_snapshot_are_a_problem_and_not_a_diff(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    inexact = {"name": "half", "query": {"runtime": {"bulk_count": 1.5}}, "applies": True}
-    new = edited(OTHERS, lambda rule: rule.update(tests=[inexact]))
-    folders = written(tmp_path / "old", OLD), written(tmp_path / "new", new)
-    code, out, err = run(capsys, "diff", *folders)
-    assert (code, out) == (1, "")
-    assert "expected whole numbers" in err
-
-
-def test_the_command_says_when_no_request_is_decided_differently(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    code, out, _ = run(capsys, "diff", str(SHIPPED), str(SHIPPED))
-    assert code == 0
-    assert out.splitlines()[0] == "No request is decided differently."
