@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
 
 import pytest
 
@@ -12,22 +11,13 @@ from agent.adapters.audit_table import AuditTable
 from agent.adapters.tables import Account, Rows
 from agent.audit.chain import ZERO, body_of, verify_chain
 from agent.errors import StoreUnusable
-from agent.records import AuditRecord, Draft, Written
+from agent.records import Written
 from agent.trail import AuditQuery
-from agent.values import PersonId, RequestId
-from tests.stores.pieces import NOW, FreshTable, Line
+from agent.values import RequestId
+from tests.stores.audit_chains import draft, planted, whole
+from tests.stores.pieces import FreshTable, Line
 
 pytestmark = pytest.mark.stack
-
-
-def draft(request: str | None = "r1", n: int = 0, text: str = "") -> Draft:
-    return Draft(
-        phase="read",
-        at=NOW + timedelta(microseconds=n),
-        request=RequestId(request) if request else None,
-        actor=PersonId("00000000-0000-4000-8000-000000000001"),
-        detail={"n": n, "text": text},
-    )
 
 
 @pytest.fixture
@@ -44,12 +34,6 @@ async def log(tables: tuple[Rows, Rows, Rows]) -> AsyncIterator[AuditTable]:
     opened = AuditTable(*tables)
     yield opened
     await opened.close()
-
-
-async def whole(log: AuditTable) -> list[AuditRecord]:
-    records = await log.read(1, 100_000)
-    assert verify_chain(records) == []
-    return records
 
 
 async def test_records_are_numbered_from_one_and_linked(log: AuditTable) -> None:
@@ -169,16 +153,6 @@ async def test_what_does_not_fit_is_refused_and_nothing_of_it_written(log: Audit
     (large,) = await log.append([draft(text="😀" * 14_000)])
     (record,) = await whole(log)
     assert record.body == large.body
-
-
-async def planted(rows: Rows, sizes: list[int]) -> None:
-    """Put a chain into the table as blocks of these sizes would leave it."""
-    tail = audit_rows.START
-    for size in sizes:
-        bodies = tuple(body_of(draft(None, tail.seq + n)) for n in range(size))
-        row, links = audit_rows.block_of(tail, [audit_rows.Group(f"g{tail.seq}", bodies)])
-        assert await rows.insert(row)
-        tail = audit_rows.Tail(links[-1][1].seq, links[-1][1].hash)
 
 
 @pytest.mark.parametrize("last", [9, 10, 11, 19, 20, 21, 55, 70, 71])
