@@ -12,7 +12,7 @@ link it anew. What holds against them is `checkpoint` and, over a bundle, `verif
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from agent.records import AuditRecord, Draft
 from agent.values import Frozen, canonical
@@ -39,17 +39,6 @@ def body_of(draft: Draft) -> dict[str, object]:
     body = {"v": VERSION, **draft.model_dump(mode="json", exclude_defaults=True)}
     exact(body)
     return body
-
-
-def chain(drafts: Sequence[Draft], last_seq: int, last_hash: str) -> tuple[AuditRecord, ...]:
-    """Return the drafts as links that follow the given tail."""
-    links: list[AuditRecord] = []
-    for seq, draft in enumerate(drafts, last_seq + 1):
-        body = body_of(draft)
-        digest = link_hash(seq, last_hash, body)
-        links.append(AuditRecord(seq=seq, body=body, prev=last_hash, hash=digest))
-        last_hash = digest
-    return tuple(links)
 
 
 def verify_chain(

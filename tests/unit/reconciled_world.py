@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from agent.audit.chain import ZERO, chain
+from agent.audit.chain import ZERO
 from agent.domain import Sponsorship
 from agent.errors import Fault, Permanent
 from agent.ports import Tenant
 from agent.reconcile import SOURCES, reconcile_tenant
 from agent.records import AuditRecord, Draft, Watermark
 from agent.values import PersonId, TenantId
+from tests.unit.links import chain
 
 NOW = datetime(2026, 3, 5, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.audit.bundle import record_line
-from agent.audit.chain import ZERO, body_of, chain, link_hash, verify_chain
+from agent.audit.chain import ZERO, body_of, link_hash, verify_chain
 from agent.records import AuditRecord, Draft
+from tests.unit.links import chain
 from tests.unit.trails import chained
 from tests.unit.values import FREYA, NADIA, NOW, OLGA
 
